@@ -1,0 +1,189 @@
+package wire
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"math"
+	"strconv"
+	"unicode/utf8"
+)
+
+// The Append functions write one value each. Lists and maps are written as a
+// head, the elements with Next before each, and a tail.
+
+const hexDigits = "0123456789abcdef"
+
+// AppendNull writes null.
+func AppendNull(dst []byte, enc Encoding) []byte {
+	if enc == CBOR {
+		return append(dst, cborNull)
+	}
+	return append(dst, "null"...)
+}
+
+// AppendBool writes a boolean.
+func AppendBool(dst []byte, enc Encoding, v bool) []byte {
+	if enc == CBOR {
+		if v {
+			return append(dst, cborTrue)
+		}
+		return append(dst, cborFalse)
+	}
+	return strconv.AppendBool(dst, v)
+}
+
+// AppendInt writes an integer, which the caller keeps within ±MaxInt.
+func AppendInt(dst []byte, enc Encoding, n int64) []byte {
+	if enc == JSON {
+		return strconv.AppendInt(dst, n, 10)
+	}
+	if n < 0 {
+		return appendHead(dst, majorNegative, uint64(-1-n))
+	}
+	return appendHead(dst, majorUint, uint64(n))
+}
+
+// AppendFloat writes a finite number as one that is no integer, which in JSON
+// takes a fraction or an exponent. ok is false, and nothing written, for NaN
+// and infinities. spec [C4]
+func AppendFloat(dst []byte, enc Encoding, f float64) (b []byte, ok bool) {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return dst, false
+	}
+	if enc == CBOR {
+		if f32 := float32(f); float64(f32) == f {
+			return binary.BigEndian.AppendUint32(append(dst, 0xFA), math.Float32bits(f32)), true
+		}
+		return binary.BigEndian.AppendUint64(append(dst, 0xFB), math.Float64bits(f)), true
+	}
+	format := byte('f')
+	if a := math.Abs(f); a != 0 && (a < 1e-6 || a >= 1e21) {
+		format = 'e'
+	}
+	from := len(dst)
+	dst = strconv.AppendFloat(dst, f, format, -1, 64)
+	for _, c := range dst[from:] {
+		if c == '.' || c == 'e' {
+			return dst, true
+		}
+	}
+	return append(dst, '.', '0'), true
+}
+
+// AppendString writes a string. ok is false, and nothing written, if it is not
+// UTF-8.
+func AppendString[S string | []byte](dst []byte, enc Encoding, s S) (b []byte, ok bool) {
+	if enc == CBOR {
+		if !utf8.ValidString(string(s)) {
+			return dst, false
+		}
+		return append(appendHead(dst, majorText, uint64(len(s))), s...), true
+	}
+	start := len(dst)
+	dst = append(dst, '"')
+	done := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= 0x20 && c != '"' && c != '\\' && c < utf8.RuneSelf {
+			i++
+			continue
+		}
+		if c >= utf8.RuneSelf {
+			n := runeLen(s, i)
+			if n == 0 {
+				return dst[:start], false
+			}
+			i += n
+			continue
+		}
+		dst = append(dst, s[done:i]...)
+		switch c {
+		case '"', '\\':
+			dst = append(dst, '\\', c)
+		case '\n':
+			dst = append(dst, '\\', 'n')
+		case '\r':
+			dst = append(dst, '\\', 'r')
+		case '\t':
+			dst = append(dst, '\\', 't')
+		default:
+			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		}
+		i++
+		done = i
+	}
+	dst = append(dst, s[done:]...)
+	return append(dst, '"'), true
+}
+
+// runeLen returns the length of the rune at s[i], 0 if there is none.
+func runeLen[S string | []byte](s S, i int) int {
+	var b [utf8.UTFMax]byte
+	n := copy(b[:], s[i:min(i+utf8.UTFMax, len(s))])
+	if _, n := utf8.DecodeRune(b[:n]); n > 1 {
+		return n
+	}
+	return 0
+}
+
+// AppendBytes writes bytes, in JSON as base64 text. spec [T3], [C3]
+func AppendBytes(dst []byte, enc Encoding, data []byte) []byte {
+	if enc == CBOR {
+		dst = appendHead(dst, majorTag, cborBytesTag)
+		return append(appendHead(dst, majorBytes, uint64(len(data))), data...)
+	}
+	dst = append(dst, '"')
+	dst = base64.StdEncoding.AppendEncode(dst, data)
+	return append(dst, '"')
+}
+
+// AppendList opens a list of n elements.
+func AppendList(dst []byte, enc Encoding, n int) []byte {
+	if enc == CBOR {
+		return appendHead(dst, majorList, uint64(n))
+	}
+	return append(dst, '[')
+}
+
+// AppendMap opens a map of n members.
+func AppendMap(dst []byte, enc Encoding, n int) []byte {
+	if enc == CBOR {
+		return appendHead(dst, majorMap, uint64(n))
+	}
+	return append(dst, '{')
+}
+
+// AppendNext goes to element i of a list.
+func AppendNext(dst []byte, enc Encoding, i int) []byte {
+	if enc == JSON && i > 0 {
+		return append(dst, ',')
+	}
+	return dst
+}
+
+// AppendKey goes to member i of a map and writes its key. ok is false if the
+// key is not UTF-8.
+func AppendKey(dst []byte, enc Encoding, i int, key string) (b []byte, ok bool) {
+	dst = AppendNext(dst, enc, i)
+	dst, ok = AppendString(dst, enc, key)
+	if enc == JSON {
+		dst = append(dst, ':')
+	}
+	return dst, ok
+}
+
+// EndList closes what AppendList opened.
+func EndList(dst []byte, enc Encoding) []byte {
+	if enc == JSON {
+		return append(dst, ']')
+	}
+	return dst
+}
+
+// EndMap closes what AppendMap opened.
+func EndMap(dst []byte, enc Encoding) []byte {
+	if enc == JSON {
+		return append(dst, '}')
+	}
+	return dst
+}

@@ -1,0 +1,162 @@
+package wire
+
+// Messages are written in three steps, so that a body can be encoded straight
+// into the outgoing buffer: an Open function, the body's own Append, Close.
+
+// Frame is an unfinished message in a buffer.
+type Frame struct {
+	enc   Encoding
+	start int
+}
+
+// frameHead is what Open leaves room for in CBOR: a byte string head of 32 bits,
+// since the length is known only in the end. spec [C1]
+const frameHead = 5
+
+// version is the start of a message to peers that sent jsonrpc. spec [M5]
+const version = `"jsonrpc":"2.0",`
+
+func openFrame(dst []byte, enc Encoding, versioned bool, members int) ([]byte, Frame) {
+	f := Frame{enc, len(dst)}
+	if enc == CBOR {
+		dst = append(dst, 0, 0, 0, 0, 0)
+		return AppendMap(dst, enc, members), f
+	}
+	dst = append(dst, '{')
+	if versioned {
+		dst = append(dst, version...)
+	}
+	return dst, f
+}
+
+// Close ends the message. Its size is that of the frame in dst.
+func (f Frame) Close(dst []byte) []byte {
+	if f.enc == JSON {
+		return append(dst, '}', '\n')
+	}
+	n := len(dst) - f.start - frameHead
+	h := dst[f.start:]
+	h[0], h[1], h[2], h[3], h[4] = majorBytes<<5|26, byte(n>>24), byte(n>>16), byte(n>>8), byte(n)
+	return dst
+}
+
+// Size is the length of the message so far, by which the limit is judged.
+func (f Frame) Size(dst []byte) int { return len(dst) - f.start }
+
+// Undo removes the message from the buffer.
+func (f Frame) Undo(dst []byte) []byte { return dst[:f.start] }
+
+// key writes a key that needs no escapes.
+func key(dst []byte, enc Encoding, i int, k string) []byte {
+	if enc == CBOR {
+		return append(appendHead(dst, majorText, uint64(len(k))), k...)
+	}
+	if i > 0 {
+		dst = append(dst, ',')
+	}
+	dst = append(dst, '"')
+	dst = append(dst, k...)
+	return append(dst, '"', ':')
+}
+
+// OpenRequest begins m as a request or, without id, as a notification; its
+// Params are left for the caller to write. What it holds has to be in bounds.
+func OpenRequest(dst []byte, enc Encoding, m *Message) ([]byte, Frame) {
+	n := 2
+	for _, is := range [...]bool{!m.ID.IsZero(), m.Window >= 0, m.Since != nil, m.Timeout > 0, m.Trace != "", !m.Caller.IsZero()} {
+		if is {
+			n++
+		}
+	}
+	dst, f := openFrame(dst, enc, m.Versioned, n)
+	i := 0
+	next := func(k string) {
+		dst = key(dst, enc, i, k)
+		i++
+	}
+	if !m.ID.IsZero() {
+		next("id")
+		dst = m.ID.Append(dst, enc)
+	}
+	next("method")
+	dst, _ = AppendString(dst, enc, m.Method)
+	if m.Window >= 0 {
+		next("window")
+		dst = AppendInt(dst, enc, m.Window)
+	}
+	if m.Since != nil {
+		next("since")
+		dst = AppendMap(dst, enc, 2)
+		dst = key(dst, enc, 0, "epoch")
+		dst, _ = AppendString(dst, enc, m.Since.Epoch)
+		dst = key(dst, enc, 1, "seq")
+		dst = AppendInt(dst, enc, m.Since.Seq)
+		dst = EndMap(dst, enc)
+	}
+	if m.Timeout > 0 {
+		next("timeout")
+		dst, _ = AppendFloat(dst, enc, m.Timeout)
+	}
+	if m.Trace != "" {
+		next("trace")
+		dst, _ = AppendString(dst, enc, m.Trace)
+	}
+	if !m.Caller.IsZero() {
+		next("caller")
+		dst, _ = m.Caller.Append(dst, enc)
+	}
+	next("params")
+	return dst, f
+}
+
+// OpenResult begins the response with a result; the caller writes the result.
+func OpenResult(dst []byte, enc Encoding, versioned bool, id ID) ([]byte, Frame) {
+	dst, f := openFrame(dst, enc, versioned, 2)
+	dst = key(dst, enc, 0, "id")
+	dst = id.Append(dst, enc)
+	return key(dst, enc, 1, "result"), f
+}
+
+// AppendErrorResponse writes the response with an error, whole.
+func AppendErrorResponse(dst []byte, enc Encoding, versioned bool, id ID, e *Error) []byte {
+	dst, f := openFrame(dst, enc, versioned, 2)
+	dst = key(dst, enc, 0, "id")
+	dst = id.Append(dst, enc)
+	dst = key(dst, enc, 1, "error")
+	dst = AppendError(dst, enc, e)
+	return f.Close(dst)
+}
+
+// AppendError writes an error object. A message that is not UTF-8 and params
+// that enc cannot hold are left out.
+func AppendError(dst []byte, enc Encoding, e *Error) []byte {
+	n := 2
+	if e.Name != "" {
+		n = 3
+	}
+	dst = AppendMap(dst, enc, n)
+	dst = key(dst, enc, 0, "code")
+	dst = AppendInt(dst, enc, int64(e.Code))
+	dst = key(dst, enc, 1, "message")
+	dst, ok := AppendString(dst, enc, e.Message)
+	if !ok {
+		dst, _ = AppendString(dst, enc, "")
+	}
+	if e.Name != "" {
+		dst = key(dst, enc, 2, "data")
+		dst = AppendMap(dst, enc, 2)
+		dst = key(dst, enc, 0, "name")
+		dst, _ = AppendString(dst, enc, e.Name)
+		dst = key(dst, enc, 1, "params")
+		before := len(dst)
+		var err error
+		if !e.Params.IsZero() {
+			dst, err = e.Params.Append(dst, enc)
+		}
+		if e.Params.IsZero() || err != nil {
+			dst = EndMap(AppendMap(dst[:before], enc, 0), enc)
+		}
+		dst = EndMap(dst, enc)
+	}
+	return EndMap(dst, enc)
+}

@@ -1,0 +1,314 @@
+package wire
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// Parser checks frames and takes messages apart. It belongs to one goroutine at
+// a time and keeps its scratch memory from message to message.
+type Parser struct {
+	Enc Encoding
+
+	// keys holds the keys of all objects that are open, the innermost last.
+	keys [][]byte
+	// large holds the keys of open objects too large for a linear search, by
+	// where their keys start.
+	large map[int]map[string]struct{}
+
+	shape *ShapeError // the first fault of shape in the current message
+	extra string      // the first unknown member
+}
+
+// linearKeys is up to how many keys a linear search beats a map.
+const linearKeys = 16
+
+// Parse takes one frame apart into m. The error is a *SyntaxError, after which
+// nothing of the connection can be trusted, or a *ShapeError, after which it
+// goes on.
+func (p *Parser) Parse(frame []byte, m *Message) error {
+	*m = Message{Window: -1}
+	p.shape, p.extra = nil, ""
+	p.keys = p.keys[:0]
+	clear(p.large)
+	var err error
+	if p.Enc == JSON {
+		err = p.jsonMessage(frame, m)
+	} else {
+		err = p.cborMessage(frame, m)
+	}
+	if err != nil {
+		return err
+	}
+	return p.check(m)
+}
+
+// Check reports whether b is one strict value of p's encoding and nothing else.
+func (p *Parser) Check(b []byte) error {
+	p.keys = p.keys[:0]
+	clear(p.large)
+	var end int
+	var err error
+	if p.Enc == JSON {
+		if end, err = p.jsonValue(b, skipSpace(b, 0), 1); err == nil {
+			end = skipSpace(b, end)
+		}
+	} else {
+		end, err = p.cborValue(b, 0, 1)
+	}
+	if err == nil && end != len(b) {
+		err = p.bad(end, "data after the value")
+	}
+	return err
+}
+
+func (p *Parser) bad(offset int, reason string) error {
+	return &SyntaxError{Enc: p.Enc, Offset: offset, Reason: reason}
+}
+
+// openKey adds a key to the object whose keys start at base; false: it has it.
+func (p *Parser) openKey(base int, key []byte) bool {
+	open := p.keys[base:]
+	if len(open) < linearKeys {
+		for _, k := range open {
+			if bytes.Equal(k, key) {
+				return false
+			}
+		}
+		p.keys = append(p.keys, key)
+		return true
+	}
+	set := p.large[base]
+	if set == nil {
+		set = make(map[string]struct{}, 2*linearKeys)
+		for _, k := range open {
+			set[string(k)] = struct{}{}
+		}
+		if p.large == nil {
+			p.large = make(map[int]map[string]struct{})
+		}
+		p.large[base] = set
+	}
+	if _, ok := set[string(key)]; ok {
+		return false
+	}
+	set[string(key)] = struct{}{}
+	return true
+}
+
+func (p *Parser) closeObject(base int) {
+	p.keys = p.keys[:base]
+	if p.large != nil {
+		delete(p.large, base)
+	}
+}
+
+func (p *Parser) fault(member, format string, args ...any) {
+	if p.shape == nil {
+		p.shape = &ShapeError{Member: member, Reason: fmt.Sprintf(format, args...)}
+	}
+}
+
+// take puts one member of a message where it belongs. A fault of shape is kept
+// while the rest is read: a fault of syntax counts more, and the id may follow.
+func (m *Message) take(p *Parser, key []byte, v Value) {
+	c := v.Cursor()
+	kind := c.Kind()
+	if kind == Null && string(key) != "id" && string(key) != "result" {
+		if !known(key) {
+			p.unknown(key)
+		}
+		return // spec [M4]
+	}
+	switch string(key) {
+	case "jsonrpc":
+		if kind != String || string(c.Text()) != Version {
+			p.fault("jsonrpc", `expected "2.0"`)
+		}
+		m.Versioned = true
+	case "id":
+		m.ID = p.id(&c, kind)
+	case "method":
+		if kind != String {
+			p.fault("method", "expected a string")
+			return
+		}
+		m.Method = c.Text()
+		if len(m.Method) == 0 {
+			p.fault("method", "expected service.member")
+		}
+	case "params":
+		if kind != Map && (kind != List || !c.Empty()) {
+			p.fault("params", "expected an object")
+		} else if kind == Map {
+			m.Params = v
+		}
+	case "window":
+		if m.Window = c.smallInt(kind); m.Window < 0 {
+			p.fault("window", "expected an integer of 0 or more")
+		}
+	case "since":
+		m.Since = p.since(&c, kind)
+	case "timeout":
+		if m.Timeout = c.positive(kind); m.Timeout <= 0 {
+			p.fault("timeout", "expected seconds above 0")
+		}
+	case "trace":
+		if kind != String {
+			p.fault("trace", "expected a string")
+			return
+		}
+		m.Trace = string(c.Text())
+	case "caller":
+		if kind != Map {
+			p.fault("caller", "expected an object")
+		}
+		m.Caller = v
+	case "result":
+		m.Result = v
+	case "error":
+		m.Error = p.error(&c, kind)
+	default:
+		p.unknown(key)
+	}
+}
+
+func known(key []byte) bool {
+	switch string(key) {
+	case "jsonrpc", "method", "params", "window", "since", "timeout", "trace", "caller", "error":
+		return true
+	}
+	return false
+}
+
+func (p *Parser) unknown(key []byte) {
+	if p.extra == "" {
+		p.extra = string(key)
+		if p.extra == "" {
+			p.extra = `""`
+		}
+	}
+}
+
+func (p *Parser) id(c *Cursor, kind Kind) ID {
+	switch kind {
+	case Number:
+		if n := c.Number(); n.IsInt && !n.Big {
+			return IntID(n.Int)
+		}
+		p.fault("id", "expected an integer within ±(2^53-1)")
+	case String:
+		if s := c.Text(); len(s) <= MaxID {
+			return StringID(string(s))
+		}
+		p.fault("id", "longer than %d bytes", MaxID)
+	case Null:
+		return NullID // well-formed in answers to the unanswerable
+	default:
+		p.fault("id", "expected a string or an integer")
+	}
+	return NullID
+}
+
+func (p *Parser) since(c *Cursor, kind Kind) *Since {
+	const want = `expected {"epoch":text,"seq":integer}`
+	if kind != Map {
+		p.fault("since", want)
+		return nil
+	}
+	var s Since
+	var epoch, seq bool
+	for it := c.Open(); c.More(&it); {
+		switch key := string(c.Key()); {
+		case key == "epoch" && c.Kind() == String:
+			s.Epoch, epoch = string(c.Text()), true
+		case key == "seq" && c.Kind() == Number:
+			n := c.Number()
+			s.Seq, seq = n.Int, n.IsInt && !n.Big && n.Int >= 0
+		default:
+			c.Skip()
+			p.fault("since", want)
+		}
+	}
+	if !epoch || !seq {
+		p.fault("since", want)
+		return nil
+	}
+	return &s
+}
+
+func (p *Parser) error(c *Cursor, kind Kind) *Error {
+	e := &Error{}
+	if kind != Map {
+		p.fault("error", "expected an object")
+		return e
+	}
+	for it := c.Open(); c.More(&it); {
+		key, kind := string(c.Key()), c.Kind()
+		switch {
+		case key == "code" && kind == Number:
+			n := c.Number()
+			e.Code = Code(n.Int)
+		case key == "message" && kind == String:
+			e.Message = string(c.Text())
+		case key == "data" && kind == Map:
+			errorData(c, e)
+		default:
+			c.Skip()
+		}
+	}
+	return e
+}
+
+func errorData(c *Cursor, e *Error) {
+	for it := c.Open(); c.More(&it); {
+		key, kind := string(c.Key()), c.Kind()
+		switch {
+		case key == "name" && kind == String:
+			e.Name = string(c.Text())
+		case key == "params" && kind == Map:
+			e.Params = c.Skip()
+		default:
+			c.Skip()
+		}
+	}
+}
+
+// check judges the message as a whole.
+func (p *Parser) check(m *Message) error {
+	answer := !m.Result.IsZero() || m.Error != nil
+	request := len(m.Method) > 0
+	switch {
+	case answer && (request || !m.Result.IsZero() && m.Error != nil):
+		// The id of such a thing may be one of ours: it must not look answered.
+		m.ID = NullID
+		p.shape = nil
+		p.fault("", "expected one of method, result and error")
+	case answer:
+		if p.shape != nil && p.shape.Member != "error" {
+			p.shape = nil // lenient with answers, spec [M11]
+		}
+		if p.shape != nil {
+			m.ID = NullID
+		}
+	case request || p.shape != nil:
+		if m.ID.IsNull() {
+			p.fault("id", "null is no id")
+		}
+		if p.extra != "" && !m.ID.IsZero() {
+			p.fault(p.extra, "unknown in a request")
+		}
+	case p.extra != "":
+		p.fault(p.extra, "unknown in a request")
+	default:
+		p.fault("", "expected method, result or error")
+	}
+	if p.shape == nil {
+		return nil
+	}
+	p.shape.ID = m.ID
+	if m.ID.IsZero() {
+		p.shape.ID = NullID
+	}
+	return p.shape
+}

@@ -1,0 +1,211 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"io"
+)
+
+// Reader cuts a byte stream into frames. It belongs to one goroutine at a time.
+type Reader struct {
+	src  io.Reader
+	enc  Encoding
+	max  int
+	buf  []byte
+	r, w int // unread bytes are buf[r:w]
+	seen int // bytes of buf[r:w] already searched for a line end
+	err  error
+}
+
+const (
+	smallBuffer = 4 << 10
+	// keepBuffer is the size over which a buffer is not kept from frame to
+	// frame: an idle connection must not hold what one large message needed.
+	keepBuffer = 64 << 10
+)
+
+// NewReader returns a Reader of frames of at most max bytes each.
+func NewReader(src io.Reader, enc Encoding, max int) *Reader {
+	return &Reader{src: src, enc: enc, max: max}
+}
+
+// First returns the first byte of the stream without consuming it.
+func (r *Reader) First() (byte, error) {
+	for r.r == r.w {
+		if err := r.fill(1); err != nil {
+			return 0, err
+		}
+	}
+	return r.buf[r.r], nil
+}
+
+// Magic consumes the mark of a CBOR dialler; false: it is not there. spec [C1]
+func (r *Reader) Magic() (bool, error) {
+	for r.w-r.r < len(Magic) {
+		if err := r.fill(len(Magic)); err != nil {
+			return false, err
+		}
+	}
+	ok := [3]byte(r.buf[r.r:r.r+3]) == Magic
+	if ok {
+		r.r += len(Magic)
+	}
+	return ok, nil
+}
+
+// SetEncoding decides how frames are cut, before the first is.
+func (r *Reader) SetEncoding(enc Encoding) { r.enc = enc }
+
+// Next returns the next frame, which lasts until the call after: JSON without
+// its line end, CBOR without its head. io.EOF is a clean end. A *SizeError or a
+// *SyntaxError ends the stream; after another error of the source, such as a
+// deadline, Next may be called again and has lost nothing.
+func (r *Reader) Next() ([]byte, error) {
+	for {
+		frame, ok, err := r.cut()
+		if ok || err != nil {
+			return frame, err
+		}
+		if err := r.fill(0); err != nil {
+			if err == io.EOF {
+				return r.last()
+			}
+			return nil, err
+		}
+	}
+}
+
+// Buffered reports whether Next would return a frame without reading.
+func (r *Reader) Buffered() bool {
+	if r.r == r.w {
+		return false
+	}
+	if r.enc == JSON {
+		i := bytes.IndexByte(r.buf[r.r:r.w], '\n')
+		return i >= 0
+	}
+	major, n, from, ok, _ := cborHead(r.buf[r.r:r.w], 0)
+	return ok && major == majorBytes && n <= uint64(r.w-r.r-from)
+}
+
+// Detach leaves the current frame to whoever holds it: Next will use other memory.
+func (r *Reader) Detach() {
+	rest := r.buf[r.r:r.w]
+	r.buf = append(make([]byte, 0, max(smallBuffer, len(rest))), rest...)
+	r.buf = r.buf[:cap(r.buf)]
+	r.r, r.w = 0, len(rest)
+}
+
+// cut takes a frame out of what is buffered.
+func (r *Reader) cut() (frame []byte, ok bool, err error) {
+	if r.enc == CBOR {
+		return r.cutCBOR()
+	}
+	for {
+		data := r.buf[r.r:r.w]
+		i := bytes.IndexByte(data[r.seen:], '\n')
+		if i < 0 {
+			r.seen = len(data)
+			if len(data) > r.max {
+				return nil, false, &SizeError{r.max}
+			}
+			return nil, false, nil
+		}
+		line := data[:r.seen+i]
+		r.r += len(line) + 1
+		r.seen = 0
+		if len(line) > r.max {
+			return nil, false, &SizeError{r.max}
+		}
+		if line = trimLine(line); len(line) > 0 {
+			return line, true, nil
+		}
+	}
+}
+
+// trimLine makes blank lines empty. spec [F1]
+func trimLine(line []byte) []byte {
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		line = line[:n-1]
+	}
+	if len(line) > 0 && isSpace(line[0]) && skipSpace(line, 0) == len(line) {
+		return nil
+	}
+	return line
+}
+
+func (r *Reader) cutCBOR() (frame []byte, ok bool, err error) {
+	major, n, from, ok, reason := cborHead(r.buf[:r.w], r.r)
+	switch {
+	case reason != "":
+		return nil, false, &SyntaxError{CBOR, 0, reason}
+	case !ok && r.w > r.r && r.buf[r.r]>>5 != majorBytes, ok && major != majorBytes:
+		return nil, false, &SyntaxError{CBOR, 0, "a message is a byte string"}
+	case !ok:
+		return nil, false, nil
+	case n > uint64(r.max):
+		return nil, false, &SizeError{r.max}
+	case n > uint64(r.w-from):
+		return nil, false, nil
+	}
+	r.r = from + int(n)
+	return r.buf[from:r.r], true, nil
+}
+
+// last judges what is left when the stream has ended.
+func (r *Reader) last() ([]byte, error) {
+	rest := r.buf[r.r:r.w]
+	r.r, r.seen = r.w, 0
+	if len(rest) == 0 {
+		return nil, io.EOF
+	}
+	if r.enc == CBOR {
+		return nil, &SyntaxError{CBOR, len(rest), "the stream ends in a message"}
+	}
+	if rest = trimLine(rest); len(rest) == 0 {
+		return nil, io.EOF
+	}
+	return rest, nil
+}
+
+// fill reads once, having made room. The buffer at most doubles, so a length
+// that a peer announces takes no memory before its bytes are there. spec [B4]
+func (r *Reader) fill(want int) error {
+	if r.err != nil {
+		return r.err
+	}
+	if r.r == r.w {
+		r.r, r.w = 0, 0
+		if len(r.buf) > keepBuffer {
+			r.buf = nil
+		}
+	}
+	switch {
+	case r.buf == nil:
+		r.buf = make([]byte, smallBuffer)
+	case r.w < len(r.buf):
+	case r.r > len(r.buf)/2:
+		r.w = copy(r.buf, r.buf[r.r:r.w])
+		r.r = 0
+	default:
+		bigger := make([]byte, 2*len(r.buf))
+		r.w = copy(bigger, r.buf[r.r:r.w])
+		r.r = 0
+		r.buf = bigger
+	}
+	n, err := r.src.Read(r.buf[r.w:])
+	r.w += n
+	if n > 0 {
+		return nil
+	}
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	if errors.Is(err, io.EOF) {
+		r.err, err = io.EOF, io.EOF
+		if want > 0 && r.w > r.r {
+			err = io.ErrUnexpectedEOF
+		}
+	}
+	return err
+}
