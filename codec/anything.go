@@ -1,0 +1,127 @@
+package codec
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/sabir-ipc/sabir/wire"
+)
+
+// anything reads a value of type any: into a wire.Value as it is, else into
+// nil, bool, int64, float64, string, []byte, []any and map[string]any.
+func (d *decoder) anything(v reflect.Value) {
+	if v.Type() == valueType {
+		from := d.c.Pos
+		at := d.c
+		d.tree() // for its faults: a number may be out of range
+		end := d.c.Pos
+		d.c = at
+		raw := d.c.Skip()
+		d.c.Pos = max(end, from)
+		v.Set(reflect.ValueOf(wire.Value{Enc: raw.Enc, Raw: slices.Clone(raw.Raw)}))
+		return
+	}
+	if x := d.tree(); x != nil {
+		v.Set(reflect.ValueOf(x))
+	} else {
+		v.SetZero()
+	}
+}
+
+// anySize is what an any takes in a list.
+const anySize = 16
+
+func (d *decoder) tree() any {
+	switch d.c.Kind() {
+	case wire.Null:
+		d.c.Skip()
+		return nil
+	case wire.Bool:
+		return d.c.Bool()
+	case wire.Number:
+		n := d.c.Number()
+		if n.Big {
+			d.fault("number out of range")
+		}
+		if n.IsInt {
+			return n.Int
+		}
+		return n.Float
+	case wire.String:
+		return string(d.c.Text())
+	case wire.Bytes:
+		b, _ := d.c.Bytes([]byte{})
+		return b
+	case wire.List:
+		list := []any{}
+		d.path = append(d.path, step{})
+		for it := d.c.Open(); d.c.More(&it); {
+			d.path[len(d.path)-1].index = len(list)
+			if !d.take(anySize) {
+				d.c.Skip()
+				continue
+			}
+			list = append(list, d.tree())
+		}
+		d.path = d.path[:len(d.path)-1]
+		return list
+	default:
+		m := map[string]any{}
+		for it := d.c.Open(); d.c.More(&it); {
+			key := string(d.c.Key())
+			if !d.take(anySize + len(key) + mapEntry) {
+				d.c.Skip()
+				continue
+			}
+			d.path = append(d.path, step{name: key, key: true})
+			m[key] = d.tree()
+			d.path = d.path[:len(d.path)-1]
+		}
+		return m
+	}
+}
+
+// Nearest returns the name that a mistyped one most likely means, or "". It
+// compares without case and allows one change in three letters.
+func Nearest(word string, names []string) string {
+	best, dist := "", len(word)/3+1
+	if len(word) > 64 {
+		return ""
+	}
+	for _, n := range names {
+		if d := distance(word, n); d < dist || d == dist && best == "" && d <= 1 {
+			best, dist = n, d
+		}
+	}
+	return best
+}
+
+// distance counts the changes between two words: letters put in, left out,
+// changed, or two neighbours swapped.
+func distance(a, b string) int {
+	lower := func(c byte) byte {
+		if c >= 'A' && c <= 'Z' {
+			return c + 'a' - 'A'
+		}
+		return c
+	}
+	before, prev, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range prev {
+		prev[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if lower(a[i-1]) == lower(b[j-1]) {
+				cost = 0
+			}
+			row[j] = min(prev[j]+1, row[j-1]+1, prev[j-1]+cost)
+			if i > 1 && j > 1 && lower(a[i-1]) == lower(b[j-2]) && lower(a[i-2]) == lower(b[j-1]) {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, prev, row = prev, row, before
+	}
+	return prev[len(b)]
+}

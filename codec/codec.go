@@ -1,0 +1,166 @@
+// Package codec turns Go values into message bodies and back, by a plan made
+// once for each Go type, and checks what comes in against the description
+// while it decodes.
+//
+// A struct is described by its fields, each named by its Go name in snake_case
+// unless the tag says otherwise:
+//
+//	type Say struct {
+//		Room string   `pattern:"[a-z0-9-]{1,32}" doc:"Where to say it."`
+//		Text string   `min:"1" max:"4096"`
+//		Tags []string `sabir:"labels,optional"`
+//		Wait *int     `min:"0" unit:"s"`
+//	}
+//
+// The tags are sabir:"name,optional", doc, min, max, pattern, unit, default,
+// example, deprecated, since and sensitive. A pointer is an optional field; so
+// is what is tagged optional, whose zero value then means absent. Go int and
+// the smaller integers are the type int, int64 and uint64 those types (text on
+// the wire), []byte bytes, time.Time time, any and wire.Value any. A string type with a
+// method Cases() []string is an enum. A struct that begins with an embedded
+// [Union] and goes on with pointers to structs is a union.
+//
+// A Codec may be used by any number of goroutines. The rules are in spec/types.md.
+package codec
+
+import (
+	"fmt"
+	"reflect"
+	"sync"
+
+	"github.com/sabir-ipc/sabir/idl"
+	"github.com/sabir-ipc/sabir/wire"
+)
+
+// Codec reads and writes the values of one Go type.
+type Codec struct {
+	plan  *plan
+	named []namedPlan // the named types inside, in order of first use
+}
+
+type namedPlan struct {
+	typ  reflect.Type
+	plan *plan
+}
+
+// Union is what a struct embeds first to be a union: the other fields are
+// pointers to structs, one for each case, and exactly one of them is set.
+// A case that the type does not know is kept in Other and Body. spec [T8]
+type Union struct {
+	Other string
+	Body  wire.Value
+}
+
+// Enum is what string types have to be enums.
+type Enum interface{ Cases() []string }
+
+// Documented is what a named type may have to be described with a doc.
+type Documented interface{ Doc() string }
+
+var cache sync.Map // reflect.Type → *Codec or error
+
+// Of returns the codec for a type. The error names the place in the type that
+// has no counterpart among Sabir's types.
+func Of(t reflect.Type) (*Codec, error) {
+	switch c, _ := cache.Load(t); c := c.(type) {
+	case *Codec:
+		return c, nil
+	case error:
+		return nil, c
+	}
+	b := builder{plans: make(map[reflect.Type]*plan)}
+	p, err := b.plan(t)
+	if err != nil {
+		err = fmt.Errorf("type %v: %w", t, err)
+		cache.Store(t, err)
+		return nil, err
+	}
+	c := &Codec{plan: p, named: b.named}
+	cache.Store(t, c)
+	return c, nil
+}
+
+// For is Of for a type known at compile time, and panics where Of fails: such
+// a type is a mistake in the program.
+func For[T any]() *Codec {
+	c, err := Of(reflect.TypeFor[T]())
+	if err != nil {
+		panic("sabir: " + err.Error())
+	}
+	return c
+}
+
+// Type describes a value of the type.
+func (c *Codec) Type() idl.Type { return c.plan.ref() }
+
+// Fields describes the fields of a struct as params, result or error; ok is
+// false if the type is none.
+func (c *Codec) Fields() (fields []idl.Field, ok bool) {
+	return c.plan.desc.Fields, c.plan.kind == idl.Struct
+}
+
+// Named calls f for each named type that the description refers to, itself
+// included unless inline.
+func (c *Codec) Named(inline bool, f func(t idl.NamedType, goType reflect.Type)) {
+	for _, n := range c.named {
+		if inline && n.plan == c.plan {
+			continue
+		}
+		nt := idl.NamedType{Name: n.typ.Name(), Type: n.plan.desc}
+		if d, ok := reflect.Zero(n.typ).Interface().(Documented); ok {
+			nt.Doc = d.Doc()
+		}
+		f(nt, n.typ)
+	}
+}
+
+// Rules say how strictly Decode reads.
+type Rules uint8
+
+const (
+	// Strict is for params: unknown fields and cases are faults. spec [M8], [T8]
+	Strict Rules = iota
+	// Lenient is for results and items: unknown fields and cases pass.
+	Lenient
+)
+
+// Decode reads v into what ptr points to, a pointer to the codec's type, and
+// returns the faults it found; with any, the value is not to be used. A zero v
+// counts as an empty object.
+func (c *Codec) Decode(v wire.Value, ptr any, rules Rules) []Fault {
+	return c.DecodeTo(v, reflect.ValueOf(ptr).Elem(), rules)
+}
+
+// DecodeTo is Decode into a settable value.
+func (c *Codec) DecodeTo(v wire.Value, into reflect.Value, rules Rules) []Fault {
+	if v.IsZero() {
+		v = emptyObject
+	}
+	d := decoders.Get().(*decoder)
+	d.c, d.rules, d.budget = v.Cursor(), rules, maxDecoded
+	d.faults = nil
+	d.path = d.path[:0]
+	d.value(c.plan, into)
+	faults := d.faults
+	d.c.Buf, d.faults = nil, nil
+	decoders.Put(d)
+	return faults
+}
+
+// Append writes what ptr points to. An error names the place that the wire
+// cannot hold; dst is then returned as it was.
+func (c *Codec) Append(dst []byte, enc wire.Encoding, ptr any) ([]byte, error) {
+	return c.AppendFrom(dst, enc, reflect.ValueOf(ptr).Elem())
+}
+
+// AppendFrom is Append of a reflected value.
+func (c *Codec) AppendFrom(dst []byte, enc wire.Encoding, v reflect.Value) ([]byte, error) {
+	start := len(dst)
+	dst, err := appendValue(dst, enc, c.plan, v)
+	if err != nil {
+		return dst[:start], err
+	}
+	return dst, nil
+}
+
+var emptyObject = wire.Value{Enc: wire.JSON, Raw: []byte("{}")}

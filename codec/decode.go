@@ -1,0 +1,403 @@
+package codec
+
+import (
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/sabir-ipc/sabir/idl"
+	"github.com/sabir-ipc/sabir/wire"
+)
+
+// decoder reads one value. After a fault it goes on, to find the others.
+type decoder struct {
+	c      wire.Cursor
+	rules  Rules
+	path   []step
+	faults []Fault
+	budget int // bytes of memory that lists and maps may still take
+}
+
+var decoders = sync.Pool{New: func() any { return new(decoder) }}
+
+// maxDecoded bounds what lists and maps of one message take: [{},{},…] is
+// three bytes an element on the wire and a whole struct in memory. spec [B4]
+const maxDecoded = 64 << 20
+
+func (d *decoder) value(p *plan, v reflect.Value) {
+	kind := d.c.Kind()
+	if kind == wire.Null && p.kind != idl.Any {
+		d.c.Skip()
+		d.fault("null, expected %s", expected(p))
+		return
+	}
+	switch p.kind {
+	case idl.Bool:
+		if d.is(kind, wire.Bool, p) {
+			v.SetBool(d.c.Bool())
+		}
+	case idl.Int:
+		if d.is(kind, wire.Number, p) {
+			d.integer(p, v)
+		}
+	case idl.Int64, idl.Uint64:
+		d.wide(p, v, kind)
+	case idl.Float:
+		if d.is(kind, wire.Number, p) {
+			d.float(p, v)
+		}
+	case idl.String:
+		if d.is(kind, wire.String, p) {
+			d.text(p, v)
+		}
+	case idl.Enum:
+		if d.is(kind, wire.String, p) {
+			s := d.c.Text()
+			if d.rules == Strict && !slices.Contains(p.cases, string(s)) {
+				d.fault("expected one of %s", strings.Join(p.cases, ", "))
+			}
+			v.SetString(string(s))
+		}
+	case idl.Bytes:
+		d.bytes(p, v, kind)
+	case idl.Time:
+		if d.is(kind, wire.String, p) {
+			t, ok := parseTime(d.c.Text())
+			if !ok {
+				d.fault(`expected a time in UTC like "2026-11-23T10:00:00Z"`)
+			}
+			v.Set(reflect.ValueOf(t))
+		}
+	case idl.List:
+		if d.is(kind, wire.List, p) {
+			d.list(p, v)
+		}
+	case idl.Map:
+		if d.is(kind, wire.Map, p) {
+			d.dict(p, v)
+		}
+	case idl.Struct:
+		if d.is(kind, wire.Map, p) {
+			d.structure(p, v, "")
+		}
+	case idl.Union:
+		if d.is(kind, wire.Map, p) {
+			d.union(p, v)
+		}
+	case idl.Any:
+		d.anything(v)
+	}
+}
+
+// is checks the kind of the next value; if it is another, the value is passed.
+func (d *decoder) is(got, want wire.Kind, p *plan) bool {
+	if got == want {
+		return true
+	}
+	d.c.Skip()
+	d.fault("expected %s, got %s", expected(p), got)
+	return false
+}
+
+func expected(p *plan) string {
+	switch p.kind {
+	case idl.Bool:
+		return "true or false"
+	case idl.Int:
+		return "an integer"
+	case idl.Int64, idl.Uint64:
+		return "a whole number as text"
+	case idl.Float:
+		return "a number"
+	case idl.String:
+		return "a string"
+	case idl.Enum:
+		return "one of " + strings.Join(p.cases, ", ")
+	case idl.Bytes:
+		return "base64 text"
+	case idl.Time:
+		return "a time as text"
+	case idl.List:
+		return "a list"
+	}
+	return "an object"
+}
+
+func (d *decoder) inBounds(p *plan, f float64) bool {
+	switch {
+	case f < p.min:
+		d.fault("at least %v, got %v", short(p.min), short(f))
+	case f > p.max:
+		d.fault("at most %v, got %v", short(p.max), short(f))
+	default:
+		return true
+	}
+	return false
+}
+
+func short(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+
+// length checks the bounds of a length, told with what it counts.
+func (d *decoder) length(p *plan, n int, unit string) {
+	switch f := float64(n); {
+	case f < p.min:
+		d.fault("at least %v %s, got %d", short(p.min), unit, n)
+	case f > p.max:
+		d.fault("at most %v %s, got %d", short(p.max), unit, n)
+	}
+}
+
+func (d *decoder) integer(p *plan, v reflect.Value) {
+	n := d.c.Number()
+	if !n.IsInt && n.Float == math.Trunc(n.Float) && math.Abs(n.Float) <= wire.MaxInt {
+		n.Int, n.IsInt = int64(n.Float), true // spec [T1]
+	}
+	if !n.IsInt || n.Big {
+		d.fault("expected an integer within ±(2^53-1)")
+		return
+	}
+	if !d.inBounds(p, float64(n.Int)) {
+		return
+	}
+	if v.CanInt() {
+		v.SetInt(n.Int)
+	} else {
+		v.SetUint(uint64(n.Int))
+	}
+}
+
+func (d *decoder) float(p *plan, v reflect.Value) {
+	n := d.c.Number()
+	if n.Big {
+		d.fault("number out of range")
+		return
+	}
+	if d.inBounds(p, n.Float) {
+		if p.bits == 32 && math.Abs(n.Float) > math.MaxFloat32 {
+			d.fault("number out of range")
+			return
+		}
+		v.SetFloat(n.Float)
+	}
+}
+
+// wide reads int64 and uint64, text or a number where that is exact. spec [T2]
+func (d *decoder) wide(p *plan, v reflect.Value, kind wire.Kind) {
+	var n int64
+	var u uint64
+	switch kind {
+	case wire.Number:
+		num := d.c.Number()
+		if !num.IsInt || num.Big {
+			d.fault("expected %s", expected(p))
+			return
+		}
+		n, u = num.Int, uint64(num.Int)
+		if n < 0 && p.kind == idl.Uint64 {
+			d.fault("at least 0, got %d", n)
+			return
+		}
+	case wire.String:
+		s := string(d.c.Text())
+		var err error
+		if p.kind == idl.Int64 {
+			n, err = strconv.ParseInt(s, 10, 64)
+		} else {
+			u, err = strconv.ParseUint(s, 10, 64)
+		}
+		if err != nil || s[0] == '+' || s != "0" && strings.TrimLeft(s, "-")[0] == '0' {
+			d.fault("expected %s of 64 bits", expected(p))
+			return
+		}
+	default:
+		d.is(kind, wire.String, p)
+		return
+	}
+	if p.kind == idl.Int64 {
+		if d.inBounds(p, float64(n)) {
+			v.SetInt(n)
+		}
+	} else if d.inBounds(p, float64(u)) {
+		v.SetUint(u)
+	}
+}
+
+func (d *decoder) text(p *plan, v reflect.Value) {
+	s := d.c.Text()
+	if !math.IsInf(p.min, 0) || !math.IsInf(p.max, 0) {
+		d.length(p, utf8.RuneCount(s), "characters")
+	}
+	if p.pattern != nil && !p.pattern.Match(s) {
+		d.fault("does not match %s", p.desc.Pattern)
+	}
+	v.SetString(string(s))
+}
+
+func (d *decoder) bytes(p *plan, v reflect.Value, kind wire.Kind) {
+	if kind != wire.String && kind != wire.Bytes {
+		d.is(kind, wire.String, p)
+		return
+	}
+	b, ok := d.c.Bytes([]byte{})
+	if !ok {
+		d.fault("expected %s", expected(p))
+		return
+	}
+	d.length(p, len(b), "bytes")
+	v.SetBytes(b)
+}
+
+// take charges the budget; false: it is spent.
+func (d *decoder) take(n int) bool {
+	if d.budget -= n; d.budget < 0 {
+		if d.budget+n >= 0 {
+			d.fault("takes more than %d MiB of memory", maxDecoded>>20)
+		}
+		return false
+	}
+	return true
+}
+
+func (d *decoder) list(p *plan, v reflect.Value) {
+	v.SetZero()
+	n := 0
+	d.path = append(d.path, step{})
+	for it := d.c.Open(); d.c.More(&it); n++ {
+		d.path[len(d.path)-1].index = n
+		if !d.take(p.elem.size) {
+			d.c.Skip()
+			continue
+		}
+		v.Grow(1)
+		v.SetLen(n + 1)
+		d.value(p.elem, v.Index(n))
+	}
+	d.path = d.path[:len(d.path)-1]
+	if n == 0 {
+		v.Set(reflect.MakeSlice(v.Type(), 0, 0))
+	}
+	d.length(p, n, "elements")
+}
+
+// mapEntry is about what an entry of a Go map takes beside its key and value.
+const mapEntry = 48
+
+func (d *decoder) dict(p *plan, v reflect.Value) {
+	m := reflect.MakeMap(v.Type())
+	n := 0
+	for it := d.c.Open(); d.c.More(&it); n++ {
+		key := string(d.c.Key())
+		if !d.take(p.elem.size + len(key) + mapEntry) {
+			d.c.Skip()
+			continue
+		}
+		d.path = append(d.path, step{name: key, key: true})
+		elem := reflect.New(p.elem.typ).Elem()
+		d.value(p.elem, elem)
+		m.SetMapIndex(reflect.ValueOf(key).Convert(v.Type().Key()), elem)
+		d.path = d.path[:len(d.path)-1]
+	}
+	v.Set(m)
+	d.length(p, n, "members")
+}
+
+// structure reads an object. skip names a member that belongs to a union.
+func (d *decoder) structure(p *plan, v reflect.Value, skip string) {
+	var seen mask
+	next := 0
+	for it := d.c.Open(); d.c.More(&it); {
+		key := d.c.Key()
+		if skip != "" && string(key) == skip {
+			d.c.Skip()
+			continue
+		}
+		i := p.find(key, next)
+		if i < 0 {
+			d.unknown(p, string(key))
+			continue
+		}
+		next = i + 1
+		f := &p.fields[i]
+		optional := f.pointer || f.omit
+		if optional && d.c.Kind() == wire.Null {
+			d.c.Skip()
+			continue
+		}
+		seen.set(i)
+		d.path = append(d.path, step{name: f.name})
+		place := v.Field(f.index)
+		if f.pointer {
+			fresh := reflect.New(f.plan.typ)
+			d.value(f.plan, fresh.Elem())
+			place.Set(fresh)
+		} else {
+			d.value(f.plan, place)
+		}
+		d.path = d.path[:len(d.path)-1]
+	}
+	for w := range p.needed {
+		if p.needed[w]&^seen[w] != 0 {
+			d.missing(p, &seen)
+			return
+		}
+	}
+}
+
+func (d *decoder) missing(p *plan, seen *mask) {
+	for i := range p.fields {
+		if p.needed.has(i) && !seen.has(i) {
+			d.path = append(d.path, step{name: p.fields[i].name})
+			d.fault("required")
+			d.path = d.path[:len(d.path)-1]
+		}
+	}
+}
+
+func (d *decoder) unknown(p *plan, key string) {
+	d.c.Skip()
+	if d.rules == Lenient {
+		return
+	}
+	d.path = append(d.path, step{name: key, key: true})
+	var names []string
+	for i := range p.fields {
+		names = append(names, p.fields[i].name)
+	}
+	if near := Nearest(key, names); near != "" {
+		d.fault("unknown, did you mean %s?", near)
+	} else {
+		d.fault("unknown")
+	}
+	d.path = d.path[:len(d.path)-1]
+}
+
+func (d *decoder) union(p *plan, v reflect.Value) {
+	name, ok := "", false
+	ahead := d.c
+	for it := ahead.Open(); ahead.More(&it); {
+		if string(ahead.Key()) == "type" && ahead.Kind() == wire.String {
+			name, ok = string(ahead.Text()), true
+			break
+		}
+		ahead.Skip()
+	}
+	i := p.find([]byte(name), 0)
+	switch {
+	case i >= 0:
+		fresh := reflect.New(p.fields[i].plan.typ)
+		d.structure(p.fields[i].plan, fresh.Elem(), "type")
+		v.Field(p.fields[i].index).Set(fresh)
+	case ok && d.rules == Lenient:
+		body := d.c.Skip()
+		v.Field(0).Set(reflect.ValueOf(Union{name, wire.Value{Enc: body.Enc, Raw: slices.Clone(body.Raw)}}))
+	default:
+		d.c.Skip()
+		d.path = append(d.path, step{name: "type"})
+		d.fault("expected one of %s", strings.Join(p.cases, ", "))
+		d.path = d.path[:len(d.path)-1]
+	}
+}

@@ -1,0 +1,55 @@
+package codec
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Fault is one thing wrong with a value. Path is where, as in "filter.tags[3]",
+// empty for the whole. spec [M8], [E5]
+type Fault struct {
+	Path   string
+	Reason string
+}
+
+func (f Fault) String() string {
+	if f.Path == "" {
+		return f.Reason
+	}
+	return f.Path + ": " + f.Reason
+}
+
+// MaxFaults is how many faults of a message are told; the rest is cut.
+const MaxFaults = 8
+
+// step is one element of a path: a field, a key of a map, or an index.
+type step struct {
+	name  string
+	index int // if name is empty
+	key   bool
+}
+
+func pathText(path []step) string {
+	var b strings.Builder
+	for _, s := range path {
+		switch {
+		case s.key && !validName(s.name):
+			fmt.Fprintf(&b, "[%s]", strconv.Quote(s.name))
+		case s.key || s.name != "":
+			if b.Len() > 0 {
+				b.WriteByte('.')
+			}
+			b.WriteString(s.name)
+		default:
+			fmt.Fprintf(&b, "[%d]", s.index)
+		}
+	}
+	return b.String()
+}
+
+func (d *decoder) fault(format string, args ...any) {
+	if len(d.faults) < MaxFaults {
+		d.faults = append(d.faults, Fault{pathText(d.path), fmt.Sprintf(format, args...)})
+	}
+}

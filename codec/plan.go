@@ -1,0 +1,406 @@
+package codec
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sabir-ipc/sabir/idl"
+	"github.com/sabir-ipc/sabir/wire"
+)
+
+// plan says how to read and write one type in one place: the bounds of a field
+// are part of its plan.
+type plan struct {
+	kind    idl.Kind
+	typ     reflect.Type
+	name    string   // named types
+	desc    idl.Type // what it stands for, if named
+	min     float64  // -Inf: none
+	max     float64  // +Inf: none
+	bits    int      // integers: those of the Go type
+	pattern *regexp.Regexp
+	elem    *plan   // list, map
+	fields  []field // struct; union: the cases
+	cases   []string
+	needed  mask // struct: fields that must be there
+	full    bool // struct: no field is ever left out
+	size    int  // bytes of memory one value takes at least
+}
+
+// field is a place of a struct, or a case of a union.
+type field struct {
+	name    string
+	index   int
+	plan    *plan
+	pointer bool
+	omit    bool   // absent when zero
+	json    []byte // "name":
+	cbor    []byte
+}
+
+// maxFields is how many fields a struct may have; mask has a bit for each.
+const maxFields = 256
+
+type mask [maxFields / 64]uint64
+
+func (m *mask) set(i int)      { m[i/64] |= 1 << (i % 64) }
+func (m *mask) has(i int) bool { return m[i/64]&(1<<(i%64)) != 0 }
+
+// ref describes the type as others refer to it: by its name if it has one.
+func (p *plan) ref() idl.Type {
+	if p.name != "" {
+		return idl.Type{Kind: idl.Named, Name: p.name}
+	}
+	return p.desc
+}
+
+// find returns the field with that name, or -1. Peers mostly send fields in
+// declared order, so the one after the last is tried first.
+func (p *plan) find(name []byte, next int) int {
+	if next < len(p.fields) && p.fields[next].name == string(name) {
+		return next
+	}
+	for i := range p.fields {
+		if p.fields[i].name == string(name) {
+			return i
+		}
+	}
+	return -1
+}
+
+type builder struct {
+	plans map[reflect.Type]*plan
+	named []namedPlan
+}
+
+var (
+	timeType     = reflect.TypeFor[time.Time]()
+	durationType = reflect.TypeFor[time.Duration]()
+	valueType    = reflect.TypeFor[wire.Value]()
+	unionType    = reflect.TypeFor[Union]()
+	anyType      = reflect.TypeFor[any]()
+	enumType     = reflect.TypeFor[Enum]()
+)
+
+func (b *builder) plan(t reflect.Type) (*plan, error) {
+	if p := b.plans[t]; p != nil {
+		return p, nil
+	}
+	p := &plan{typ: t, min: math.Inf(-1), max: math.Inf(1), size: int(t.Size())}
+	b.plans[t] = p
+	err := b.fill(p, t)
+	p.desc.Kind = p.kind
+	return p, err
+}
+
+func (b *builder) fill(p *plan, t reflect.Type) (err error) {
+	switch t {
+	case timeType:
+		p.kind = idl.Time
+		return nil
+	case durationType:
+		return errors.New("time.Duration has no counterpart: use float64 or int with a unit")
+	case valueType, anyType:
+		p.kind = idl.Any
+		return nil
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		p.kind = idl.Bool
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint:
+		p.kind, p.bits = idl.Int, t.Bits()
+		b.intBounds(p, t)
+	case reflect.Int64:
+		p.kind = idl.Int64
+	case reflect.Uint64:
+		p.kind = idl.Uint64
+	case reflect.Float32, reflect.Float64:
+		p.kind, p.bits = idl.Float, t.Bits()
+	case reflect.String:
+		p.kind = idl.String
+		if t.Implements(enumType) {
+			p.kind = idl.Enum
+			p.cases = reflect.Zero(t).Interface().(Enum).Cases()
+			for _, c := range p.cases {
+				p.desc.Options = append(p.desc.Options, idl.Case{Name: c})
+			}
+			b.nameIt(p, t)
+		}
+	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Uint8 {
+			p.kind = idl.Bytes
+			return nil
+		}
+		p.kind = idl.List
+		return b.element(p, t)
+	case reflect.Map:
+		if t.Key().Kind() != reflect.String {
+			return errors.New("maps have string keys")
+		}
+		p.kind = idl.Map
+		return b.element(p, t)
+	case reflect.Struct:
+		return b.structure(p, t)
+	default:
+		return fmt.Errorf("%v has no counterpart", t)
+	}
+	return nil
+}
+
+// intBounds gives an int smaller than Sabir's the bounds of its Go type.
+func (b *builder) intBounds(p *plan, t reflect.Type) {
+	unsigned := t.Kind() >= reflect.Uint
+	if unsigned {
+		p.bound(0, math.Inf(1))
+	}
+	if p.bits < 64 {
+		hi := math.Ldexp(1, p.bits)
+		lo := 0.0
+		if !unsigned {
+			hi /= 2
+			lo = -hi
+		}
+		p.bound(lo, hi-1)
+	}
+}
+
+// bound narrows the bounds, in the plan and in its description.
+func (p *plan) bound(lo, hi float64) {
+	if lo > p.min {
+		p.min = lo
+		p.desc.Min = &lo
+	}
+	if hi < p.max {
+		p.max = hi
+		p.desc.Max = &hi
+	}
+}
+
+func (b *builder) element(p *plan, t reflect.Type) (err error) {
+	if t.Elem().Kind() == reflect.Pointer {
+		return errors.New("elements cannot be pointers: only fields are optional")
+	}
+	if p.elem, err = b.plan(t.Elem()); err != nil {
+		return fmt.Errorf("element: %w", err)
+	}
+	of := p.elem.ref()
+	p.desc.Of = &of
+	return nil
+}
+
+func (b *builder) nameIt(p *plan, t reflect.Type) {
+	if t.Name() == "" {
+		return
+	}
+	p.name = t.Name()
+	b.named = append(b.named, namedPlan{t, p})
+}
+
+func (b *builder) structure(p *plan, t reflect.Type) error {
+	p.kind = idl.Struct
+	if t.NumField() > 0 && t.Field(0).Type == unionType && t.Field(0).Anonymous {
+		p.kind = idl.Union
+	}
+	b.nameIt(p, t)
+	p.full = true
+	for i := range t.NumField() {
+		sf := t.Field(i)
+		if p.kind == idl.Union && i == 0 || !sf.IsExported() && !sf.Anonymous || sf.Tag.Get("sabir") == "-" {
+			continue
+		}
+		var err error
+		if p.kind == idl.Union {
+			err = b.unionCase(p, i, sf)
+		} else {
+			err = b.field(p, i, sf)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", sf.Name, err)
+		}
+	}
+	if len(p.fields) > maxFields {
+		return fmt.Errorf("more than %d fields", maxFields)
+	}
+	return nil
+}
+
+func (b *builder) field(p *plan, i int, sf reflect.StructField) error {
+	if sf.Anonymous {
+		return errors.New("embedded fields are not described: give it a name")
+	}
+	name, optional := fieldName(sf)
+	if !validName(name) {
+		return fmt.Errorf("%q is no name of a field, [a-z][a-z0-9_]*", name)
+	}
+	for j := range p.fields {
+		if p.fields[j].name == name {
+			return fmt.Errorf("%q is there twice", name)
+		}
+	}
+	t, pointer := sf.Type, sf.Type.Kind() == reflect.Pointer
+	if pointer {
+		t = t.Elem()
+		if t.Kind() == reflect.Pointer {
+			return errors.New("pointer to a pointer")
+		}
+	}
+	fp, err := b.plan(t)
+	if err != nil {
+		return err
+	}
+	if fp, err = fp.tagged(sf.Tag); err != nil {
+		return err
+	}
+	f := field{name: name, index: i, plan: fp, pointer: pointer, omit: optional && !pointer}
+	f.json = append(strconv.AppendQuote(nil, name), ':')
+	f.cbor, _ = wire.AppendString(nil, wire.CBOR, name)
+	if pointer || optional {
+		p.full = false
+	} else {
+		p.needed.set(len(p.fields))
+	}
+	p.fields = append(p.fields, f)
+	desc := idl.Field{
+		Name: name, Type: fp.ref(), Optional: pointer || optional,
+		Doc: sf.Tag.Get("doc"), Unit: sf.Tag.Get("unit"), Deprecated: sf.Tag.Get("deprecated"), Since: sf.Tag.Get("since"),
+		Sensitive: sf.Tag.Get("sensitive") == "true",
+	}
+	if desc.Default, err = fp.sample(sf.Tag, "default"); err != nil {
+		return err
+	}
+	if desc.Example, err = fp.sample(sf.Tag, "example"); err != nil {
+		return err
+	}
+	p.desc.Fields = append(p.desc.Fields, desc)
+	return nil
+}
+
+func (b *builder) unionCase(p *plan, i int, sf reflect.StructField) error {
+	if sf.Type.Kind() != reflect.Pointer || sf.Type.Elem().Kind() != reflect.Struct {
+		return errors.New("the cases of a union are pointers to structs")
+	}
+	name, _ := fieldName(sf)
+	if !validName(name) {
+		return fmt.Errorf("%q is no name of a case, [a-z][a-z0-9_]*", name)
+	}
+	cp, err := b.plan(sf.Type.Elem())
+	if err != nil {
+		return err
+	}
+	if cp.kind != idl.Struct || cp.find([]byte("type"), 0) >= 0 {
+		return errors.New("the case of a union is a struct without a field named type")
+	}
+	p.fields = append(p.fields, field{name: name, index: i, plan: cp, pointer: true})
+	p.cases = append(p.cases, name)
+	of := cp.ref()
+	p.desc.Options = append(p.desc.Options, idl.Case{Name: name, Type: &of})
+	return nil
+}
+
+// tagged returns the plan with the bounds of a field's tags.
+func (p *plan) tagged(tag reflect.StructTag) (*plan, error) {
+	lo, hi := tag.Get("min"), tag.Get("max")
+	pattern := tag.Get("pattern")
+	if lo == "" && hi == "" && pattern == "" {
+		return p, nil
+	}
+	switch p.kind {
+	case idl.Bool, idl.Time, idl.Any, idl.Struct, idl.Enum, idl.Union:
+		return nil, fmt.Errorf("%s has no bounds", p.kind)
+	}
+	if pattern != "" && p.kind != idl.String {
+		return nil, fmt.Errorf("%s has no pattern", p.kind)
+	}
+	q := *p
+	bounds := [2]float64{math.Inf(-1), math.Inf(1)}
+	for i, s := range []string{lo, hi} {
+		if s == "" {
+			continue
+		}
+		f, err := strconv.ParseFloat(s, 64)
+		if err != nil || math.IsNaN(f) || math.Abs(f) > wire.MaxInt && p.kind != idl.Float {
+			return nil, fmt.Errorf("%q is no bound", s)
+		}
+		bounds[i] = f
+	}
+	q.bound(bounds[0], bounds[1])
+	if q.min > q.max {
+		return nil, fmt.Errorf("min %v is over max %v", q.min, q.max)
+	}
+	if pattern != "" {
+		re, err := idl.CompilePattern(pattern)
+		if err != nil {
+			return nil, err
+		}
+		q.pattern, q.desc.Pattern = re, pattern
+	}
+	return &q, nil
+}
+
+// sample reads a default or an example, which is JSON, or bare text where a
+// string is meant.
+func (p *plan) sample(tag reflect.StructTag, key string) (any, error) {
+	text, ok := tag.Lookup(key)
+	if !ok {
+		return nil, nil
+	}
+	raw := []byte(text)
+	if p.kind == idl.String || p.kind == idl.Enum || p.kind == idl.Time || p.kind == idl.Bytes {
+		raw, _ = wire.AppendString(nil, wire.JSON, text)
+	}
+	parser := wire.Parser{Enc: wire.JSON}
+	if err := parser.Check(raw); err != nil {
+		return nil, fmt.Errorf("%s %q: %w", key, text, err)
+	}
+	into := reflect.New(p.typ).Elem()
+	c := Codec{plan: p}
+	if faults := c.DecodeTo(wire.Value{Enc: wire.JSON, Raw: raw}, into, Strict); len(faults) > 0 {
+		return nil, fmt.Errorf("%s %q: %s", key, text, faults[0].Reason)
+	}
+	var v any
+	anyCodec := Codec{plan: &plan{kind: idl.Any, typ: anyType}}
+	anyCodec.DecodeTo(wire.Value{Enc: wire.JSON, Raw: raw}, reflect.ValueOf(&v).Elem(), Strict)
+	return v, nil
+}
+
+func fieldName(sf reflect.StructField) (name string, optional bool) {
+	name, rest, _ := strings.Cut(sf.Tag.Get("sabir"), ",")
+	if name == "" {
+		name = snake(sf.Name)
+	}
+	return name, slices.Contains(strings.Split(rest, ","), "optional")
+}
+
+// snake turns MaxSize into max_size, ID into id and HTTPPort into http_port.
+func snake(s string) string {
+	upper := func(i int) bool { return s[i] >= 'A' && s[i] <= 'Z' }
+	var out []byte
+	for i := range len(s) {
+		c := s[i]
+		if upper(i) {
+			if i > 0 && (!upper(i-1) || i+1 < len(s) && !upper(i+1) && s[i+1] != '_') && s[i-1] != '_' {
+				out = append(out, '_')
+			}
+			c += 'a' - 'A'
+		}
+		out = append(out, c)
+	}
+	return string(out)
+}
+
+func validName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if !(c >= 'a' && c <= 'z' || i > 0 && (c >= '0' && c <= '9' || c == '_')) {
+			return false
+		}
+	}
+	return s != ""
+}
