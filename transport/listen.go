@@ -1,0 +1,228 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// ListenOptions says who may connect; nil means only ourselves and root.
+type ListenOptions struct {
+	Env   Env         // default: the process's environment
+	Mode  os.FileMode // permissions of the socket; default 0600, or 0660 with Group
+	Group string      // give the socket to this group (name or number); default none
+}
+
+// Listener accepts connections on a unix socket. Its methods may be called by any goroutine.
+type Listener struct {
+	ln      *net.UnixListener
+	path    string
+	socket  fs.FileInfo // as it was made: what lies at path later may be another's
+	lock    *lock
+	closing chan struct{}
+	once    sync.Once
+	err     error // of Close
+}
+
+// InUseError says that a daemon already listens there. It is syscall.EADDRINUSE to errors.Is.
+type InUseError struct {
+	Path string
+}
+
+func (e *InUseError) Error() string        { return e.Path + ": another process listens there" }
+func (e *InUseError) Is(target error) bool { return target == syscall.EADDRINUSE }
+
+// Listen makes the socket of a "name" or "unix" address. It is private from the first instant and is opened wider
+// only afterwards, and only if opts ask for it. Errors: *InUseError, *RefusedError, *UnsupportedError.
+func Listen(addr Address, opts *ListenOptions) (*Listener, error) {
+	if opts == nil {
+		opts = &ListenOptions{}
+	}
+	if fault := addr.fault(); fault != nil {
+		return nil, fault
+	}
+	gid, mode, err := opts.access()
+	if err != nil {
+		return nil, err
+	}
+	path, err := opts.path(addr)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPath(path); err != nil {
+		return nil, err
+	}
+	lock, err := acquire(path, opts.Env.filled().UID)
+	if err != nil {
+		return nil, err
+	}
+	l, err := bind(path, lock)
+	if err != nil {
+		lock.release()
+		return nil, err
+	}
+	if err := l.admit(gid, mode); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// access is the group, or -1, and the permissions that were asked for.
+func (o *ListenOptions) access() (gid int, mode fs.FileMode, err error) {
+	gid, mode = -1, o.Mode
+	if mode&^fs.ModePerm != 0 {
+		return 0, 0, fmt.Errorf("mode %v of a socket: only permissions count", mode)
+	}
+	if o.Group != "" {
+		number := o.Group // need not have a name
+		if group, err := user.LookupGroup(o.Group); err == nil {
+			number = group.Gid
+		}
+		id, err := strconv.ParseUint(number, 10, 31)
+		if err != nil {
+			return 0, 0, fmt.Errorf("group %q: no such group", o.Group)
+		}
+		gid = int(id)
+	}
+	switch {
+	case mode == 0 && o.Group != "":
+		mode = 0o660
+	case mode == 0:
+		mode = 0o600
+	}
+	return gid, mode, nil
+}
+
+// path is where the socket goes, absolute, in a directory that was found fit.
+func (o *ListenOptions) path(addr Address) (string, error) {
+	switch addr.Scheme {
+	case "name":
+		dir, err := o.Env.listenDir()
+		return filepath.Join(dir, addr.Name+".sock"), err
+	case "unix":
+		path, err := filepath.Abs(addr.Path)
+		if err != nil {
+			return "", err
+		}
+		// Whoever chose the path chose the directory, so its owner and group are their business. But where anyone
+		// may remove our socket and put another in its place, nobody can mean it.
+		info, err := os.Stat(filepath.Dir(path))
+		if err == nil && info.Mode()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0 {
+			err = &RefusedError{filepath.Dir(path), fmt.Sprintf("can be written by everyone (mode %04o; chmod o-w)", info.Mode().Perm())}
+		}
+		return path, err
+	case "exec", "ssh":
+		return "", &UnsupportedError{addr.Scheme, "addresses are for dialling; a daemon listens on a name or a path"}
+	}
+	return "", &UnsupportedError{addr.Scheme, "addresses come in a later version; ssh: brings other machines to a name or a path today"}
+}
+
+// bind makes the socket, with the lock held.
+func bind(path string, lock *lock) (*Listener, error) {
+	if err := lock.clear(path); err != nil {
+		return nil, err
+	}
+	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var err error
+		if e := c.Control(func(fd uintptr) { err = private(int(fd)) }); e != nil {
+			return e
+		}
+		return err
+	}}
+	ln, err := config.Listen(context.Background(), "unix", path)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, &InUseError{path} // somebody without our lock was faster
+	}
+	if err != nil {
+		return nil, fmt.Errorf("unix:%s: %w", path, cause(nil, err))
+	}
+	l := &Listener{ln: ln.(*net.UnixListener), path: path, lock: lock, closing: make(chan struct{})}
+	l.ln.SetUnlinkOnClose(false) // net would remove whatever is there; Close looks first
+	l.socket, err = os.Lstat(path)
+	if err != nil {
+		l.ln.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// admit gives the socket its group and then its permissions, in this order: the other would let the wrong group in
+// for a moment. os.Root does not follow a symlink that was put there meanwhile.
+func (l *Listener) admit(gid int, mode fs.FileMode) error {
+	if gid < 0 && l.socket.Mode().Perm() == mode {
+		return nil
+	}
+	dir, err := os.OpenRoot(filepath.Dir(l.path))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if gid >= 0 {
+		if err := dir.Lchown(filepath.Base(l.path), -1, gid); err != nil {
+			return err
+		}
+	}
+	return dir.Chmod(filepath.Base(l.path), mode)
+}
+
+// Accept waits for the next connection and reads its credentials. When the process or the system is short of
+// something it waits and tries again, so the only error of a running daemon is net.ErrClosed, after Close.
+func (l *Listener) Accept() (*Conn, error) {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		conn, err := l.ln.AcceptUnix()
+		switch {
+		case err == nil:
+			return NewConn(conn, credentials(conn)), nil
+		case errors.Is(err, net.ErrClosed):
+			return nil, net.ErrClosed
+		case !temporary(err):
+			return nil, fmt.Errorf("unix:%s: %w", l.path, cause(nil, err))
+		}
+		// Without the pause a process out of descriptors would spin here, and could not free any.
+		timer := time.NewTimer(pause)
+		select {
+		case <-l.closing:
+			timer.Stop()
+			return nil, net.ErrClosed
+		case <-timer.C:
+		}
+	}
+}
+
+func temporary(err error) bool {
+	for _, errno := range []syscall.Errno{
+		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EAGAIN, syscall.EINTR, syscall.EPROTO,
+	} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return false
+}
+
+// Close stops listening, removes the socket if it is still ours, and lets the next daemon in. Connections live on.
+func (l *Listener) Close() error {
+	l.once.Do(func() {
+		close(l.closing)
+		// While the socket is open its inode cannot be another's, so SameFile means ours; hence remove, then close.
+		if info, err := os.Lstat(l.path); err == nil && os.SameFile(info, l.socket) {
+			l.err = os.Remove(l.path)
+		}
+		l.err = errors.Join(l.err, l.ln.Close())
+		l.lock.release()
+	})
+	return l.err
+}
+
+// Address is where the listener can be dialled: a unix address with an absolute path.
+func (l *Listener) Address() Address { return Address{Scheme: "unix", Path: l.path} }
