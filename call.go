@@ -1,0 +1,267 @@
+package sabir
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"math/rand/v2"
+	"time"
+
+	"github.com/sabir-ipc/sabir/codec"
+	"github.com/sabir-ipc/sabir/wire"
+)
+
+// Do makes a plain request, which works on every kind of member: a method gives
+// its result, a stream the list of its items, a state its value, a table its
+// rows (a list of [Row]), a topic what came. Params are a struct, a pointer to
+// one, a map[string]any or nil.
+//
+// If ctx has a deadline the service is told. When ctx ends, so does the call:
+// the service is told to stop. That says nothing about what it has done.
+func Do[Out any](ctx context.Context, h Handler, method string, params any) (Out, error) {
+	var out Out
+	call, err := newCall(ctx, method, params, NoWindow)
+	if err != nil {
+		return out, err
+	}
+	if c, ok := h.(*Client); ok {
+		err = c.do(ctx, &call, nil, func(v wire.Value) error { return RawBody(v).Decode(&out) })
+		return out, err
+	}
+	body, err := h.Handle(ctx, &call, nil)
+	if err == nil {
+		err = body.Decode(&out)
+	}
+	return out, err
+}
+
+// Notify calls a method without waiting, and without hearing what becomes of it.
+func Notify(ctx context.Context, h Handler, method string, params any) error {
+	call, err := newCall(ctx, method, params, NoWindow)
+	if err != nil {
+		return err
+	}
+	call.Notify = true
+	_, err = h.Handle(ctx, &call, nil)
+	return err
+}
+
+func newCall(ctx context.Context, method string, params any, window int) (Call, error) {
+	body, err := BodyOf(params)
+	return Call{Method: method, Params: body, Window: window, Caller: CallerOf(ctx)}, err
+}
+
+// defaultWindow is how many items a reader of ours is ready for: enough that a
+// producer is not held up while credit travels, few enough to hold in memory.
+const defaultWindow = 256
+
+// Items reads a stream, item by item. Leaving the loop cancels the call. An
+// error is the last thing the loop gets.
+func Items[T any](ctx context.Context, h Handler, method string, params any) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		call, err := newCall(ctx, method, params, defaultWindow)
+		if err != nil {
+			yield(zero, err)
+			return
+		}
+		s := &itemSink[T]{codec: codec.For[T](), yield: yield}
+		if _, err := h.Handle(ctx, &call, s); err != nil && !s.left {
+			yield(zero, err)
+		}
+	}
+}
+
+// errLeft is what a sink answers when nobody wants more.
+var errLeft = errors.New("sabir: the loop was left")
+
+type itemSink[T any] struct {
+	codec *codec.Codec
+	yield func(T, error) bool
+	left  bool
+}
+
+func (s *itemSink[T]) Ready(ctx context.Context) error { return ctx.Err() }
+func (s *itemSink[T]) Live(Live) error                 { return nil }
+
+func (s *itemSink[T]) Item(it Item) error {
+	var v T
+	if err := decodeItem(s.codec, it.Value, &v); err != nil {
+		return err
+	}
+	if s.left = !s.yield(v, nil); s.left {
+		return errLeft
+	}
+	return nil
+}
+
+func decodeItem(c *codec.Codec, b Body, ptr any) error {
+	if out, ok := ptr.(*Body); ok {
+		return b.Decode(out)
+	}
+	v, err := b.Value()
+	if err != nil {
+		return err
+	}
+	if faults := c.Decode(v, ptr, codec.Lenient); len(faults) > 0 {
+		return invalidResult(faults)
+	}
+	return nil
+}
+
+// Row is a row of a table.
+type Row[T any] struct {
+	Key   string
+	Value T
+}
+
+// EventKind says what an [Event] tells.
+type EventKind uint8
+
+const (
+	// Changed: a topic's item, a state's value or a table's row, in Value.
+	Changed EventKind = iota
+	// Gone: the row of Key is no more.
+	Gone
+	// Reset: forget all rows; they follow, and then Up.
+	Reset
+	// Up: the subscription is active. Of a table, keys that did not come since
+	// the beginning, the last Reset or the last Down are gone.
+	Up
+	// Down: the connection is lost, Err says why. It is being made again.
+	Down
+)
+
+// Event is what a subscription tells.
+type Event[T any] struct {
+	Kind  EventKind
+	Value T
+	Key   string // tables
+	Seq   int64  // topics
+	Epoch string // topics, with Up
+	Lost  int64  // items of a topic lost before this; -1: an unknown number
+	Err   error  // with Down
+}
+
+// WatchOptions are the rare wishes of a subscriber; nil and zero mean the default.
+type WatchOptions struct {
+	Since  *Position // where in a topic to begin; default: from now on
+	Window int       // items to be ready for, at most 1024; default: 256
+	Once   bool      // end with the connection instead of making it again
+}
+
+// Watch subscribes to a topic, state or table. When the connection is lost, it
+// subscribes again, a topic from where it was, with growing pauses of up to
+// half a minute, until ctx ends: the loop sees Down and then Up, and Lost if
+// something was. Leaving the loop ends the subscription. An error is the last
+// thing the loop gets. T is the type of the items, or Body.
+func Watch[T any](ctx context.Context, h Handler, method string, params any, opts *WatchOptions) iter.Seq2[Event[T], error] {
+	return func(yield func(Event[T], error) bool) {
+		var o WatchOptions
+		if opts != nil {
+			o = *opts
+		}
+		if o.Window <= 0 {
+			o.Window = defaultWindow
+		}
+		s := &eventSink[T]{yield: yield, at: o.Since}
+		if _, raw := any(new(T)).(*Body); !raw {
+			s.codec = codec.For[T]()
+		}
+		for try := 0; ; try++ {
+			call, err := newCall(ctx, method, params, o.Window)
+			if err == nil {
+				call.Since = s.at
+				_, err = h.Handle(ctx, &call, s)
+			}
+			switch {
+			case s.left:
+				return
+			case err == nil:
+				return
+			case o.Once || !s.everUp || ctx.Err() != nil || !passing(err):
+				yield(Event[T]{}, err)
+				return
+			}
+			if s.up {
+				s.up, try = false, 0
+				if !yield(Event[T]{Kind: Down, Err: err}, nil) {
+					return
+				}
+			}
+			if !pause(ctx, try) {
+				yield(Event[T]{}, ctx.Err())
+				return
+			}
+		}
+	}
+}
+
+// passing reports whether an error may be gone with a new connection. A service
+// that stops ends subscriptions with rpc.Cancelled. spec [O9]
+func passing(err error) bool {
+	for _, e := range []error{ErrUnavailable, ErrOutcomeUnknown, ErrDraining, ErrCancelled, ErrBusy} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// pause waits before the next try: somewhere between nothing and a limit that
+// doubles, so that a thousand clients do not come back at once.
+func pause(ctx context.Context, try int) bool {
+	const least, most = 100 * time.Millisecond, 30 * time.Second
+	limit := min(least<<min(try, 10), most)
+	select {
+	case <-time.After(rand.N(limit)):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+type eventSink[T any] struct {
+	codec  *codec.Codec
+	yield  func(Event[T], error) bool
+	at     *Position // of a topic: the last item seen
+	epoch  string
+	up     bool
+	everUp bool
+	left   bool
+}
+
+func (s *eventSink[T]) Ready(ctx context.Context) error { return ctx.Err() }
+
+func (s *eventSink[T]) Live(l Live) error {
+	s.up, s.everUp = true, true
+	if l.Epoch != "" {
+		s.at = &Position{l.Epoch, l.Seq}
+	}
+	return s.give(Event[T]{Kind: Up, Seq: l.Seq, Epoch: l.Epoch, Lost: l.Lost})
+}
+
+func (s *eventSink[T]) Item(it Item) error {
+	e := Event[T]{Key: it.Key, Seq: it.Seq, Lost: it.Lost}
+	switch {
+	case it.Gone:
+		e.Kind = Gone
+	case it.Reset:
+		e.Kind = Reset
+	default:
+		if err := decodeItem(s.codec, it.Value, &e.Value); err != nil {
+			return err
+		}
+	}
+	if s.at != nil && s.up && it.Seq > 0 {
+		s.at.Seq = it.Seq
+	}
+	return s.give(e)
+}
+
+func (s *eventSink[T]) give(e Event[T]) error {
+	if s.left = !s.yield(e, nil); s.left {
+		return errLeft
+	}
+	return nil
+}

@@ -1,0 +1,302 @@
+package sabir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"github.com/sabir-ipc/sabir/idl"
+	"github.com/sabir-ipc/sabir/transport"
+	"github.com/sabir-ipc/sabir/wire"
+)
+
+// Client is a connection to a service, made again when it is lost. It is a
+// Handler: calls to it go to the other side. Any number of goroutines may share
+// one.
+//
+// A call that cannot be sent because the connection is gone is sent on a new
+// one. A call that was sent and not answered is repeated only if the member is
+// readonly or idempotent. spec [M10]
+type Client struct {
+	address transport.Address
+	opts    DialOptions
+	redial  bool
+
+	mu      sync.Mutex
+	cur     *conn
+	old     []*conn       // lost, their goroutines not waited for
+	dialing chan struct{} // closed when the dial under way is over; nil: none
+	closed  bool
+	safe    map[string]bool // members that may be called twice
+}
+
+// DialOptions are the rare wishes of a client; nil and zero mean the default.
+type DialOptions struct {
+	CBOR    bool          // speak CBOR instead of JSON
+	Handler Handler       // answers the calls that the other side makes; default: none
+	Env     transport.Env // where names are looked up; default: the environment
+	Stderr  io.Writer     // of exec: and ssh: children; default: os.Stderr
+	Log     *slog.Logger  // default: slog.Default
+}
+
+// Unanswered is the failure of a call that nobody answered. If Sent, it may
+// have run: errors.Is(err, ErrOutcomeUnknown). If not, it surely has not:
+// errors.Is(err, ErrUnavailable). spec [O7]
+type Unanswered struct {
+	Sent bool
+	Err  error
+}
+
+func (e *Unanswered) Error() string {
+	if e.Sent {
+		return "no answer, outcome unknown: " + e.Err.Error()
+	}
+	return "nobody answers: " + e.Err.Error()
+}
+
+func (e *Unanswered) Unwrap() error { return e.Err }
+
+// Is makes errors.Is work with ErrOutcomeUnknown and ErrUnavailable.
+func (e *Unanswered) Is(target error) bool {
+	return target == error(ErrOutcomeUnknown) && e.Sent || target == error(ErrUnavailable) && !e.Sent
+}
+
+// Dial connects to an address as in spec/addresses.md: a name, a path of a
+// socket, exec:…, ssh:….
+func Dial(ctx context.Context, address string, opts *DialOptions) (*Client, error) {
+	a, err := transport.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{address: a, redial: true}
+	if opts != nil {
+		c.opts = *opts
+	}
+	if _, err := c.conn(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// NewClient speaks over a connection that is there already and is not made again.
+func NewClient(t *transport.Conn, opts *DialOptions) *Client {
+	c := new(Client)
+	if opts != nil {
+		c.opts = *opts
+	}
+	c.cur = c.adopt(t)
+	return c
+}
+
+// Close ends the connection and returns when its goroutines have.
+func (c *Client) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	conns := c.old
+	if c.cur != nil {
+		conns = append(conns, c.cur)
+	}
+	c.cur, c.old = nil, nil
+	c.mu.Unlock()
+	for _, cn := range conns {
+		cn.close()
+		cn.wait()
+	}
+	return nil
+}
+
+// Handle makes the call. The items go to sink in the calling goroutine.
+func (c *Client) Handle(ctx context.Context, call *Call, sink Sink) (Body, error) {
+	var body Body
+	err := c.do(ctx, call, sink, func(v wire.Value) error {
+		body = RawBody(wire.Value{Enc: v.Enc, Raw: append([]byte(nil), v.Raw...)})
+		return nil
+	})
+	return body, err
+}
+
+// maxTries is how often a call is sent on another connection.
+const maxTries = 3
+
+// do makes the call and hands the result to the function, for whose duration
+// it lasts.
+func (c *Client) do(ctx context.Context, call *Call, sink Sink, result func(wire.Value) error) error {
+	for try := 1; ; try++ {
+		cn, err := c.conn(ctx)
+		if err != nil {
+			return err
+		}
+		err = cn.call(ctx, call, sink, result)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		again := try < maxTries && c.redial
+		var lost *Unanswered
+		switch {
+		case errors.Is(err, errNotSent):
+			if !again {
+				return &Unanswered{Err: cn.why()}
+			}
+		case errors.Is(err, ErrDraining):
+			if !again || !c.leave(cn) {
+				return err
+			}
+		case errors.As(err, &lost):
+			if !again || call.Window != NoWindow || !c.repeatable(ctx, call.Method) {
+				return err
+			}
+		default:
+			return err
+		}
+	}
+}
+
+// leave gives up a connection whose service is stopping; false: it was given up
+// already and so was its successor.
+func (c *Client) leave(cn *conn) bool {
+	cn.mu.Lock()
+	defer cn.mu.Unlock()
+	again := !cn.left
+	cn.goneAway, cn.left = true, true
+	return again
+}
+
+// conn returns a connection that takes calls. One caller dials, the others wait
+// for it.
+func (c *Client) conn(ctx context.Context) (*conn, error) {
+	for {
+		c.mu.Lock()
+		if c.closed {
+			c.mu.Unlock()
+			return nil, &Unanswered{Err: errClosed}
+		}
+		if c.cur != nil && (c.cur.alive() || !c.redial) {
+			defer c.mu.Unlock()
+			return c.cur, nil
+		}
+		if wait := c.dialing; wait != nil {
+			c.mu.Unlock()
+			select {
+			case <-wait:
+				continue
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		done := make(chan struct{})
+		c.dialing = done
+		c.mu.Unlock()
+
+		t, err := transport.Dial(ctx, c.address, &transport.DialOptions{Env: c.opts.Env, Stderr: c.opts.Stderr})
+
+		c.mu.Lock()
+		c.dialing = nil
+		close(done)
+		if err != nil {
+			c.mu.Unlock()
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			return nil, &Unanswered{Err: err}
+		}
+		if c.closed {
+			c.mu.Unlock()
+			t.Close()
+			return nil, &Unanswered{Err: errClosed}
+		}
+		c.retire()
+		c.cur = c.adopt(t)
+		c.mu.Unlock()
+	}
+}
+
+// retire puts the lost connection aside. Calls may still be ending on it.
+func (c *Client) retire() {
+	kept := c.old[:0]
+	for _, cn := range c.old {
+		if !cn.over() {
+			kept = append(kept, cn)
+		}
+	}
+	c.old = kept
+	if c.cur != nil {
+		c.old = append(c.old, c.cur)
+	}
+}
+
+func (c *Client) adopt(t *transport.Conn) *conn {
+	cfg := connConfig{log: c.opts.Log, base: context.Background()}
+	if c.opts.Handler != nil {
+		cfg.handler = newRoot(c.opts.Handler, nil, new(stats))
+		cfg.caller = Caller{Level: AccessWrite, Peer: t.Peer()}
+	}
+	cn := newConn(t, cfg)
+	enc := wire.JSON
+	if c.opts.CBOR {
+		enc = wire.CBOR
+	}
+	cn.dial(enc)
+	return cn
+}
+
+// repeatable asks the service whether a member may be called twice.
+func (c *Client) repeatable(ctx context.Context, method string) bool {
+	c.mu.Lock()
+	safe, known := c.safe[method]
+	c.mu.Unlock()
+	if known {
+		return safe
+	}
+	if strings.HasPrefix(method, "rpc.") {
+		return true
+	}
+	service, _, _ := strings.Cut(method, ".")
+	cn, err := c.conn(ctx)
+	if err != nil {
+		return false
+	}
+	params, err := BodyOf(&describeParams{Service: &service})
+	if err != nil {
+		return false
+	}
+	var answer describeResult
+	err = cn.call(ctx, &Call{Method: "rpc.describe", Params: params, Window: NoWindow}, nil, func(v wire.Value) error {
+		return RawBody(v).Decode(&answer)
+	})
+	if err != nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.safe = make(map[string]bool)
+	for _, s := range answer.Services {
+		for _, m := range s.Members {
+			c.safe[s.Name+"."+m.Name] = m.Readonly || m.Idempotent || m.Kind.Subscribed() && m.Kind != idl.Topic
+		}
+	}
+	return c.safe[method]
+}
+
+// why says why the connection takes no calls.
+func (c *conn) why() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.refused != nil:
+		return c.refused
+	case c.end != nil:
+		return c.end
+	}
+	return fmt.Errorf("the service is stopping")
+}
+
+// over reports that the connection has ended and left no goroutine of note.
+func (c *conn) over() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.end != nil && c.running+c.subs == 0
+}

@@ -1,0 +1,338 @@
+package sabir
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sabir-ipc/sabir/codec"
+	"github.com/sabir-ipc/sabir/idl"
+	"github.com/sabir-ipc/sabir/wire"
+)
+
+// Topics, states and tables are feeds: each distinct params value has a source
+// of its own (a ring, a cell, rows) and an audience. spec [S9]
+
+const (
+	// lingerTime is how long interest outlasts its last subscriber. spec [S15]
+	lingerTime = 60 * time.Second
+	// maxFeeds bounds the params values that subscribers alone keep alive.
+	maxFeeds = 1024
+)
+
+// feeds is all of one member's.
+type feeds struct {
+	m      *member
+	item   *codec.Codec
+	fresh  func() source
+	linger time.Duration
+	listen func(params reflect.Value, listening bool) // told of first and last; may be nil
+
+	count atomic.Int64 // of all, so that publishing to nobody costs no lock
+	enc   atomic.Uint32
+
+	mu   sync.RWMutex
+	all  map[string]*feed
+	idle int // feeds that only interest keeps alive: those not held
+}
+
+// source is what a feed publishes from.
+type source interface {
+	// empty reports that nothing would be lost with the source but history.
+	empty() bool
+}
+
+type feed struct {
+	key    string
+	params reflect.Value
+	source source
+
+	// turn is held while the listen hook runs, so that it hears things in order.
+	turn sync.Mutex
+	told bool // what it heard last
+
+	// Under feeds.mu:
+	audience int
+	held     bool // the program keeps it, with or without an audience
+	timer    *time.Timer
+}
+
+// newFeeds declares a member with an audience.
+func newFeeds(s *Service, kind idl.MemberKind, name string, item, params reflect.Type, opts []MemberOption, fresh func() source) *feeds {
+	m := declare(s, kind, name, params, opts)
+	fs := &feeds{m: m, fresh: fresh, all: make(map[string]*feed), listen: m.listen}
+	fs.item = s.item(m, item)
+	return fs
+}
+
+// OnListeners has f called when somebody begins to listen to a params value to
+// which nobody listened, and when the last one leaves: a publisher can start
+// and stop its work by it. For each params value the calls come one at a time
+// and in order; the first comes before the subscriber gets anything.
+func OnListeners[P any](f func(params P, listening bool)) MemberOption {
+	return func(m *member) error {
+		if t := reflect.TypeFor[P](); !m.desc.Kind.Subscribed() || t != m.ptype {
+			return fmt.Errorf("OnListeners takes %v, not the params of a topic, state or table", t)
+		}
+		m.listen = func(p reflect.Value, on bool) { f(p.Interface().(P), on) }
+		return nil
+	}
+}
+
+// key writes params so that equal ones are equal. spec [S9]
+func (fs *feeds) key(dst []byte, params reflect.Value) ([]byte, error) {
+	return fs.m.params.AppendFrom(dst, wire.CBOR, params)
+}
+
+// find returns the feed of params, or nil.
+func (fs *feeds) find(params reflect.Value) (*feed, error) {
+	if fs.count.Load() == 0 {
+		return nil, nil
+	}
+	var buf [128]byte
+	key, err := fs.key(buf[:0], params)
+	if err != nil {
+		return nil, err
+	}
+	fs.mu.RLock()
+	defer fs.mu.RUnlock()
+	return fs.all[string(key)], nil
+}
+
+// hold returns the feed of params, made if need be, and keeps it until drop.
+func (fs *feeds) hold(params reflect.Value) (*feed, error) {
+	key, err := fs.key(nil, params)
+	if err != nil {
+		return nil, err
+	}
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	f := fs.all[string(key)]
+	if f == nil {
+		f = fs.add(string(key), params)
+	}
+	if !f.held {
+		f.held = true
+		fs.idle--
+	}
+	return f, nil
+}
+
+// drop ends what hold began.
+func (fs *feeds) drop(params reflect.Value) {
+	f, _ := fs.find(params)
+	if f == nil {
+		return
+	}
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if f.held && fs.all[f.key] == f {
+		f.held = false
+		fs.idle++
+		fs.rest(f)
+	}
+}
+
+// add makes a feed, with fs.mu held.
+func (fs *feeds) add(key string, params reflect.Value) *feed {
+	kept := reflect.New(params.Type()).Elem()
+	kept.Set(params)
+	f := &feed{key: key, params: kept, source: fs.fresh()}
+	fs.all[key] = f
+	fs.idle++
+	fs.count.Add(1)
+	return f
+}
+
+// rest lets go of a feed that nobody listens to, at once or after the linger
+// time, with fs.mu held.
+func (fs *feeds) rest(f *feed) {
+	if f.audience > 0 || f.held || f.timer != nil {
+		return
+	}
+	if fs.linger == 0 {
+		if f.source.empty() {
+			fs.remove(f)
+		}
+		return
+	}
+	f.timer = time.AfterFunc(fs.linger, func() {
+		fs.mu.Lock()
+		defer fs.mu.Unlock()
+		f.timer = nil
+		if f.audience == 0 && !f.held && fs.all[f.key] == f {
+			fs.remove(f)
+		}
+	})
+}
+
+func (fs *feeds) remove(f *feed) {
+	delete(fs.all, f.key)
+	fs.idle--
+	fs.count.Add(-1)
+}
+
+// join makes the caller part of an audience; leave ends it.
+func (fs *feeds) join(ctx context.Context, call *Call) (*feed, error) {
+	params := reflect.New(fs.m.ptype).Elem()
+	v, err := call.Params.Value()
+	if err != nil {
+		return nil, invalidParams([]Fault{{Reason: err.Error()}})
+	}
+	if faults := fs.m.params.DecodeTo(v, params, codec.Strict); len(faults) > 0 {
+		return nil, invalidParams(faults)
+	}
+	if fs.m.accept != nil {
+		if err := fs.m.accept(ctx, params); err != nil {
+			return nil, err
+		}
+	}
+	key, err := fs.key(nil, params)
+	if err != nil {
+		return nil, err
+	}
+	fs.mu.Lock()
+	f := fs.all[string(key)]
+	if f == nil {
+		if fs.idle >= maxFeeds {
+			fs.mu.Unlock()
+			return nil, busy("rings", "over %d params values of %s in use", maxFeeds, call.Method)
+		}
+		f = fs.add(string(key), params)
+	}
+	f.audience++
+	if f.timer != nil {
+		f.timer.Stop()
+		f.timer = nil
+	}
+	fs.mu.Unlock()
+	fs.tell(f)
+	return f, nil
+}
+
+func (fs *feeds) leave(f *feed) {
+	fs.mu.Lock()
+	f.audience--
+	fs.rest(f)
+	fs.mu.Unlock()
+	fs.tell(f)
+}
+
+// tell runs the listen hook if there is news for it.
+func (fs *feeds) tell(f *feed) {
+	if fs.listen == nil {
+		return
+	}
+	f.turn.Lock()
+	defer f.turn.Unlock()
+	fs.mu.RLock()
+	now := f.audience
+	fs.mu.RUnlock()
+	if on := now > 0; on != f.told {
+		f.told = on
+		fs.listen(f.params, on)
+	}
+}
+
+// audience returns how many listen to params.
+func (fs *feeds) audience(params reflect.Value) int {
+	f, _ := fs.find(params)
+	if f == nil {
+		return 0
+	}
+	fs.mu.RLock()
+	defer fs.mu.RUnlock()
+	return f.audience
+}
+
+// encode writes an item in the encoding that was last asked for.
+func (fs *feeds) encode(ptr any) (encoded, error) {
+	enc := wire.Encoding(fs.enc.Load())
+	raw, err := fs.item.Append(nil, enc, ptr)
+	if err != nil {
+		return encoded{}, fmt.Errorf("sabir: %s.%s: %w", fs.m.service.desc.Name, fs.m.desc.Name, err)
+	}
+	if len(raw) > maxMessage-itemOverhead {
+		return encoded{}, tooLarge(maxMessage, false)
+	}
+	var e encoded
+	e.raw[enc] = raw
+	return e, nil
+}
+
+// itemOverhead is more than an rpc.item takes beside its value and its key.
+const itemOverhead = 512
+
+// encoding returns the one that sink writes, and remembers it as the likely one.
+func (fs *feeds) encoding(sink Sink) wire.Encoding {
+	enc := wire.JSON
+	if s, ok := sink.(interface{ Encoding() wire.Encoding }); ok {
+		enc = s.Encoding()
+	}
+	fs.enc.Store(uint32(enc))
+	return enc
+}
+
+// encoded is a value in as many encodings as somebody has asked for: it is
+// encoded once, however many read it.
+type encoded struct{ raw [2][]byte }
+
+// in returns the value in enc; whoever calls holds the lock of its source.
+func (e *encoded) in(enc wire.Encoding) Body {
+	if e.raw[enc] == nil {
+		other := wire.Value{Enc: 1 - enc, Raw: e.raw[1-enc]}
+		raw, err := other.Append(nil, enc)
+		if err != nil { // cannot be: the codec wrote it
+			raw = wire.AppendNull(nil, enc)
+		}
+		e.raw[enc] = raw
+	}
+	return RawBody(wire.Value{Enc: enc, Raw: e.raw[enc]})
+}
+
+func (e *encoded) size() int { return max(len(e.raw[0]), len(e.raw[1])) }
+
+// same reports whether both are known to be the same value.
+func (e *encoded) same(o *encoded) bool {
+	for enc := range e.raw {
+		if e.raw[enc] != nil && o.raw[enc] != nil {
+			return string(e.raw[enc]) == string(o.raw[enc])
+		}
+	}
+	return false
+}
+
+// waiters are readers that have found nothing new. Whoever publishes wakes all,
+// and they come back when they have found nothing again: a reader that is busy
+// costs the publisher nothing.
+type waiters struct{ list []chan struct{} }
+
+func (w *waiters) add(ch chan struct{}) { w.list = append(w.list, ch) }
+
+func (w *waiters) wake() {
+	for i, ch := range w.list {
+		select {
+		case ch <- struct{}{}:
+		default:
+		}
+		w.list[i] = nil
+	}
+	w.list = w.list[:0]
+}
+
+// await waits for a wake or the end of the call, which leaves the list.
+func await(ctx context.Context, ch chan struct{}, mu *sync.Mutex, w *waiters) error {
+	select {
+	case <-ch:
+		return nil
+	case <-ctx.Done():
+		mu.Lock()
+		defer mu.Unlock()
+		w.list = slices.DeleteFunc(w.list, func(o chan struct{}) bool { return o == ch })
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,328 @@
+package sabir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/sabir-ipc/sabir/wire"
+)
+
+// inbound is a call that we serve. It is the context of its handler and the
+// Sink of its items.
+type inbound struct {
+	c        *conn
+	id       wire.ID // zero: nobody waits for an answer
+	call     Call
+	windowed bool // asks for items
+	counted  bool // and each needs credit
+	deadline time.Time
+
+	ready chan struct{} // the handler that waits for room or credit may look again
+
+	// Guarded by c.mu.
+	credit   int64
+	answered bool
+	live     bool // a subscription that is active
+	listed   bool // among c.out.blocked
+	ctxErr   error
+	done     chan struct{}
+	timer    *time.Timer
+	after    []*afterFunc
+}
+
+type afterFunc struct{ f func() }
+
+func newInbound(c *conn, m *wire.Message) *inbound {
+	in := &inbound{c: c, id: m.ID}
+	in.call = Call{
+		Method: c.method(m.Method), Params: RawBody(m.Params), Window: NoWindow, Trace: m.Trace,
+		Caller: c.caller, Notify: m.ID.IsZero(),
+	}
+	if m.Window >= 0 && !m.ID.IsZero() {
+		in.windowed, in.counted = true, m.Window > 0
+		in.credit = min(m.Window, maxWindow)
+		in.call.Window = int(in.credit)
+		in.ready = make(chan struct{}, 1)
+	}
+	if m.Since != nil {
+		in.call.Since = &Position{m.Since.Epoch, m.Since.Seq}
+	}
+	if m.Timeout > 0 {
+		d := seconds(m.Timeout)
+		in.deadline = time.Now().Add(d)
+		in.timer = time.AfterFunc(d, func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			in.cancel(context.DeadlineExceeded)
+			c.flushLater()
+		})
+	}
+	return in
+}
+
+// method returns the text of a method's name, which mostly was there before.
+func (c *conn) method(b []byte) string {
+	if s, ok := c.methods[string(b)]; ok {
+		return s
+	}
+	s := string(b)
+	if len(c.methods) < 64 && len(s) <= 64 {
+		if c.methods == nil {
+			c.methods = make(map[string]string)
+		}
+		c.methods[s] = s
+	}
+	return s
+}
+
+// keepParams makes the params outlast the frame they came in.
+func (in *inbound) keepParams() {
+	in.call.Params.raw.Raw = slices.Clone(in.call.Params.raw.Raw)
+}
+
+// run calls the handler, whose panic is a failure like others.
+func (in *inbound) run() (body Body, err error) {
+	c := in.c
+	c.stats.calls.Add(1)
+	gauge := &c.stats.inFlight
+	if in.windowed {
+		gauge = &c.stats.subscriptions
+	}
+	gauge.Add(1)
+	defer gauge.Add(-1)
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+			c.log.Error("sabir: handler panicked", "method", in.call.Method, "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	var sink Sink
+	if in.windowed {
+		sink = in
+	}
+	return c.handler.Handle(in, &in.call, sink)
+}
+
+// finish ends the call with what its handler returned, and answers unless that
+// was done. c.mu is held.
+func (in *inbound) finish(body Body, err error) {
+	c := in.c
+	if in.windowed {
+		c.subs--
+	} else {
+		c.running--
+	}
+	c.role.turn++
+	if in.timer != nil {
+		in.timer.Stop()
+	}
+	if err != nil {
+		c.stats.failed.Add(1)
+	}
+	if !in.answered && c.end == nil {
+		if err == nil {
+			err = in.answer(body)
+		}
+		if err != nil {
+			e, told := toWire(err)
+			if !told || in.id.IsZero() {
+				c.log.Error("sabir: call failed", "method", in.call.Method, "err", err)
+			}
+			if !in.id.IsZero() {
+				c.out.buf = wire.AppendErrorResponse(c.out.buf, c.enc, c.versioned, in.id, e)
+			}
+		}
+		c.charge()
+	} else if err != nil && !errors.Is(err, in.ctxErr) && !errors.Is(err, context.Canceled) {
+		c.log.Error("sabir: call failed after its end", "method", in.call.Method, "err", err)
+	}
+	in.over(context.Canceled)
+	if c.eof || c.draining {
+		c.settle()
+	}
+}
+
+// answer writes the result; with an error it has written nothing.
+func (in *inbound) answer(body Body) error {
+	c := in.c
+	if in.id.IsZero() {
+		return nil
+	}
+	buf, f := wire.OpenResult(c.out.buf, c.enc, c.versioned, in.id)
+	buf, err := body.Append(buf, c.enc)
+	if err == nil && f.Size(buf) > maxMessage {
+		err = tooLarge(maxMessage, true)
+	}
+	if err != nil {
+		c.out.buf = f.Undo(buf)
+		return err
+	}
+	c.out.buf = f.Close(buf)
+	return nil
+}
+
+// cancel answers a call before its handler has returned, and tells the handler
+// to stop; its slot stays taken until it does. c.mu is held. spec [S7], [M9]
+func (in *inbound) cancel(why error) {
+	c := in.c
+	if in.answered || in.ctxErr != nil || c.end != nil {
+		return
+	}
+	in.answered = true
+	if !in.id.IsZero() {
+		e, _ := toWire(context.Canceled)
+		if why == context.DeadlineExceeded {
+			e, _ = toWire(why)
+		}
+		c.out.buf = wire.AppendErrorResponse(c.out.buf, c.enc, c.versioned, in.id, e)
+	}
+	in.over(why)
+}
+
+// abandon tells the handler to stop; nobody is there to be answered.
+func (in *inbound) abandon(why error) {
+	in.answered = true
+	in.over(why)
+}
+
+// over ends the context and frees the id. c.mu is held.
+func (in *inbound) over(why error) {
+	if in.ctxErr != nil {
+		return
+	}
+	in.ctxErr = context.Canceled
+	if why == context.DeadlineExceeded {
+		in.ctxErr = why
+	}
+	if in.timer != nil {
+		in.timer.Stop()
+	}
+	if in.done != nil {
+		close(in.done)
+	}
+	for _, a := range in.after {
+		go a.f()
+	}
+	in.after = nil
+	if !in.id.IsZero() && in.c.served[in.id] == in {
+		delete(in.c.served, in.id)
+	}
+}
+
+// more adds credit. c.mu is held. spec [S1]
+func (in *inbound) more(n int64) {
+	if in.counted {
+		in.credit = min(in.credit+n, maxWindow)
+		in.wake()
+	}
+}
+
+func (in *inbound) wake() {
+	in.listed = false
+	select {
+	case in.ready <- struct{}{}:
+	default:
+	}
+}
+
+// Encoding is what items are written in.
+func (in *inbound) Encoding() wire.Encoding { return in.c.enc }
+
+// Ready waits for credit and for a short queue. spec [S1], [O4]
+func (in *inbound) Ready(ctx context.Context) error {
+	c := in.c
+	c.mu.Lock()
+	for {
+		if in.ctxErr != nil {
+			c.mu.Unlock()
+			return in.ctxErr
+		}
+		long := len(c.out.buf) >= shortQueue
+		if !long && (!in.counted || in.credit > 0) {
+			c.mu.Unlock()
+			return nil
+		}
+		if long && !in.listed {
+			in.listed = true
+			c.out.blocked = append(c.out.blocked, in)
+		}
+		c.mu.Unlock()
+		select {
+		case <-in.ready:
+		case <-in.Done():
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		c.mu.Lock()
+	}
+}
+
+// Item sends an item.
+func (in *inbound) Item(it Item) error {
+	c := in.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if in.ctxErr != nil {
+		return in.ctxErr
+	}
+	if in.counted && in.credit <= 0 {
+		return errors.New("sabir: item without credit: Sink.Ready comes first")
+	}
+	w := wire.Item{ID: in.id, Seq: it.Seq, Lost: it.Lost, Key: it.Key, Keyed: it.Keyed, Gone: it.Gone, Reset: it.Reset}
+	buf, f := wire.OpenItem(c.out.buf, c.enc, c.versioned, &w)
+	var err error
+	if !it.Gone && !it.Reset {
+		buf, err = it.Value.Append(buf, c.enc)
+	}
+	if err == nil && f.Size(buf) > maxMessage {
+		err = tooLarge(maxMessage, true)
+	}
+	if err != nil {
+		c.out.buf = f.Undo(buf)
+		return err
+	}
+	c.out.buf = f.CloseItem(buf)
+	if in.counted {
+		in.credit--
+	}
+	c.stats.items.Add(1)
+	if it.Lost > 0 {
+		c.stats.lost.Add(it.Lost)
+	}
+	in.begun()
+	return nil
+}
+
+// Live tells that a subscription is active.
+func (in *inbound) Live(l Live) error {
+	c := in.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if in.ctxErr != nil {
+		return in.ctxErr
+	}
+	c.out.buf = wire.AppendLive(c.out.buf, c.enc, c.versioned, &wire.Live{ID: in.id, Epoch: l.Epoch, Seq: l.Seq, Lost: l.Lost})
+	in.live = true
+	if l.Lost > 0 {
+		c.stats.lost.Add(l.Lost)
+	}
+	in.begun()
+	if c.draining {
+		in.cancel(context.Canceled)
+	}
+	return nil
+}
+
+// begun stops the clock of the timeout, which runs to the first sign. spec [M9]
+func (in *inbound) begun() {
+	if in.timer != nil {
+		in.timer.Stop()
+		in.deadline = time.Time{}
+	}
+	in.c.charge()
+	in.c.flushLater()
+}

@@ -1,0 +1,156 @@
+package sabir
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"reflect"
+
+	"github.com/sabir-ipc/sabir/codec"
+	"github.com/sabir-ipc/sabir/idl"
+	"github.com/sabir-ipc/sabir/wire"
+)
+
+// None is for params and results without fields.
+type None = struct{}
+
+// Method declares a method: In and Out are structs. The function may be called
+// by many goroutines at once; its context ends when the caller cancels, when
+// the time is up or when the caller is gone.
+func Method[In, Out any](s *Service, name string, f func(context.Context, In) (Out, error), opts ...MemberOption) {
+	m := declare(s, idl.Method, name, reflect.TypeFor[In](), opts)
+	out, err := codec.Of(reflect.TypeFor[Out]())
+	if err != nil {
+		panic(fmt.Sprintf("sabir: %s.%s: result: %v", s.desc.Name, name, err))
+	}
+	fields, ok := out.Fields()
+	if !ok {
+		panic(fmt.Sprintf("sabir: %s.%s: the result is a struct, so that it can grow, not %v", s.desc.Name, name, reflect.TypeFor[Out]()))
+	}
+	m.desc.Result = append([]idl.Field{}, fields...)
+	s.addTypes(s.desc.Name+"."+name, out, true)
+	m.handle = func(ctx context.Context, call *Call, _ Sink) (Body, error) {
+		// One allocation for both ends of the call.
+		io := new(struct {
+			in  In
+			out Out
+		})
+		if err := m.decode(call, &io.in); err != nil {
+			return Body{}, err
+		}
+		var err error
+		if io.out, err = f(ctx, io.in); err != nil {
+			return Body{}, err
+		}
+		return Body{codec: out, ptr: &io.out}, nil
+	}
+	s.finish(m)
+}
+
+// maxBytesItem is the longest item of a stream of bytes. spec [S8]
+const maxBytesItem = 64 << 10
+
+// Stream declares a stream: a method whose result is the items that f yields.
+// An error from f, instead of a stream or among its items, ends it. The
+// iterator is left when the caller cancels. With Item []byte it is a stream of
+// bytes; longer pieces are cut to 64 KiB.
+func Stream[In, Item any](s *Service, name string, f func(context.Context, In) (iter.Seq2[Item, error], error), opts ...MemberOption) {
+	m := declare(s, idl.Stream, name, reflect.TypeFor[In](), opts)
+	item := s.item(m, reflect.TypeFor[Item]())
+	m.handle = func(ctx context.Context, call *Call, sink Sink) (Body, error) {
+		var in In
+		if err := m.decode(call, &in); err != nil {
+			return Body{}, err
+		}
+		seq, err := f(ctx, in)
+		if err != nil {
+			return Body{}, err
+		}
+		if call.Window == NoWindow {
+			return collect(ctx, item, seq)
+		}
+		for v, err := range seq {
+			if err != nil {
+				return Body{}, err
+			}
+			if err := sendItem(ctx, sink, item, &v); err != nil {
+				return Body{}, err
+			}
+		}
+		return Body{}, ctx.Err()
+	}
+	s.finish(m)
+}
+
+func sendItem[Item any](ctx context.Context, sink Sink, c *codec.Codec, v *Item) error {
+	if b, ok := any(v).(*[]byte); ok {
+		for rest := *b; len(rest) > 0; {
+			piece := rest[:min(len(rest), maxBytesItem)]
+			rest = rest[len(piece):]
+			if err := sink.Ready(ctx); err != nil {
+				return err
+			}
+			if err := sink.Item(itemOf(Body{codec: c, ptr: &piece})); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := sink.Ready(ctx); err != nil {
+		return err
+	}
+	return sink.Item(itemOf(Body{codec: c, ptr: v}))
+}
+
+func itemOf(b Body) Item { return Item{Value: b} }
+
+// collect answers a plain request on a stream with all of its items. It stops
+// as soon as they are too many for one message. spec [S8]
+func collect[Item any](ctx context.Context, c *codec.Codec, seq iter.Seq2[Item, error]) (Body, error) {
+	var l listBody
+	for v, err := range seq {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = l.add(Body{codec: c, ptr: &v})
+		}
+		if err != nil {
+			return Body{}, err
+		}
+	}
+	return l.body(), ctx.Err()
+}
+
+// listBody is a list in the making. It is JSON, since most plain requests are.
+type listBody struct {
+	buf []byte
+	n   int
+}
+
+func (l *listBody) add(b Body) (err error) {
+	l.buf = wire.AppendNext(l.open(), wire.JSON, l.n)
+	l.n++
+	if l.buf, err = b.Append(l.buf, wire.JSON); err != nil {
+		return err
+	}
+	if len(l.buf) > maxMessage {
+		return tooLarge(maxMessage, true)
+	}
+	return nil
+}
+
+func (l *listBody) open() []byte {
+	if l.buf == nil {
+		return wire.AppendList(nil, wire.JSON, 0)
+	}
+	return l.buf
+}
+
+func (l *listBody) body() Body {
+	return RawBody(wire.Value{Enc: wire.JSON, Raw: wire.EndList(l.open(), wire.JSON)})
+}
+
+func tooLarge(limit int, started bool) *Error {
+	return newError(wire.TooLarge, &sizeParams{Limit: limit, Started: started}, "over %d bytes in one message", limit)
+}

@@ -1,0 +1,299 @@
+package sabir
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sabir-ipc/sabir/wire"
+)
+
+// outbound is a call that we make.
+type outbound struct {
+	c      *conn
+	id     int64
+	start  int64 // where in the stream the request begins
+	window int   // NoWindow: a plain request
+	wake   chan struct{}
+
+	// Guarded by c.mu.
+	arrived     []arrival // items and lives that the caller has not taken
+	arena       []byte    // what their values are kept in
+	done        bool
+	result      wire.Value
+	err         error
+	parked      bool // among c.waiting
+	interrupted bool // its context ended while it read
+
+	// The caller's own.
+	spare      []arrival
+	spareArena []byte
+}
+
+// arrival is an item, or a live.
+type arrival struct {
+	item wire.Item
+	live *wire.Live
+}
+
+// batch is how many items a caller that reads takes at once.
+const batch = 64
+
+var outbounds = sync.Pool{New: func() any { return &outbound{wake: make(chan struct{}, 1)} }}
+
+// errNotSent is the fate of a call of which the peer has not seen a byte.
+var errNotSent = errors.New("not sent")
+
+// ready reports whether there is something to take. c.mu is held.
+func (o *outbound) ready() bool { return o.done || len(o.arrived) > 0 }
+
+// hungry reports whether more of what is buffered should be read along.
+func (o *outbound) hungry() bool { return !o.done && o.window != NoWindow && len(o.arrived) < batch }
+
+// signal tells a parked caller that there is something, or that it may read.
+func (o *outbound) signal() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// notify is signal where something has come.
+func (o *outbound) notify() {
+	if o.parked {
+		o.c.role.served = true
+	}
+	o.signal()
+}
+
+// keep copies a value out of its frame. Slices handed out earlier stay good
+// when the arena grows: they keep the memory they have.
+func (o *outbound) keep(v wire.Value) wire.Value {
+	at := len(o.arena)
+	o.arena = append(o.arena, v.Raw...)
+	return wire.Value{Enc: v.Enc, Raw: o.arena[at:len(o.arena):len(o.arena)]}
+}
+
+// item takes an rpc.item. c.mu is held.
+func (o *outbound) item(it *wire.Item) {
+	if o.window > 0 && len(o.arrived) >= 2*o.window+2 {
+		o.c.fail(errors.New("the peer sends items that it has no credit for"))
+		return
+	}
+	it.Value = o.keep(it.Value)
+	o.arrived = append(o.arrived, arrival{item: *it})
+	o.notify()
+}
+
+func (o *outbound) live(l *wire.Live) {
+	live := *l
+	o.arrived = append(o.arrived, arrival{live: &live})
+	o.notify()
+}
+
+// finish takes the response.
+func (o *outbound) finish(result wire.Value, err error) {
+	o.done, o.err = true, err
+	if err == nil {
+		o.result = o.keep(result)
+	}
+	o.notify()
+}
+
+// lost ends the call with its connection. spec [O7]
+func (o *outbound) lost(sent bool) {
+	err := errNotSent
+	if sent {
+		why := o.c.refused
+		if why == nil {
+			why = errors.New("the connection ended")
+		}
+		err = &Unanswered{Sent: true, Err: why}
+	}
+	o.finish(wire.Value{}, err)
+}
+
+// call makes a call and hands its items to sink. The result lasts until release
+// is called, which has to be.
+func (c *conn) call(ctx context.Context, call *Call, sink Sink, result func(wire.Value) error) error {
+	o, err := c.send(ctx, call)
+	if o == nil || err != nil {
+		return err
+	}
+	var stop func() bool
+	if ctx.Done() != nil {
+		stop = context.AfterFunc(ctx, func() { c.kick(o) })
+		defer stop()
+	}
+	used := 0
+	for {
+		arrived, err := c.await(ctx, o, stop)
+		if err != nil {
+			c.forget(o)
+			return err
+		}
+		for i := range arrived {
+			a := &arrived[i]
+			if err = pass(ctx, a, sink); err != nil {
+				c.forget(o)
+				return err
+			}
+			if a.live == nil {
+				used++
+			}
+			if o.window > 0 && used >= (o.window+1)/2 {
+				c.more(o, used)
+				used = 0
+			}
+		}
+		if len(arrived) > 0 {
+			continue
+		}
+		err = o.err
+		if err == nil {
+			err = result(o.result)
+		}
+		if stop == nil {
+			o.recycle() // with a stop, kick may still hold it
+		}
+		return err
+	}
+}
+
+// pass hands one arrival to the sink.
+func pass(ctx context.Context, a *arrival, sink Sink) error {
+	if l := a.live; l != nil {
+		return sink.Live(Live{l.Epoch, l.Seq, l.Lost})
+	}
+	if err := sink.Ready(ctx); err != nil {
+		return err
+	}
+	it := &a.item
+	return sink.Item(Item{Seq: it.Seq, Lost: it.Lost, Key: it.Key, Keyed: it.Keyed, Gone: it.Gone, Reset: it.Reset, Value: RawBody(it.Value)})
+}
+
+// send writes the request. A nil outbound without error is a notification, sent.
+func (c *conn) send(ctx context.Context, call *Call) (*outbound, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m := wire.Message{Method: []byte(call.Method), Window: int64(call.Window), Trace: call.Trace}
+	if call.Since != nil {
+		m.Since = &wire.Since{Epoch: call.Since.Epoch, Seq: call.Since.Seq}
+	}
+	if at, ok := ctx.Deadline(); ok && call.Window == NoWindow && !call.Notify {
+		if m.Timeout = time.Until(at).Seconds(); m.Timeout <= 0 {
+			return nil, context.DeadlineExceeded
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.end != nil || c.eof || c.goneAway {
+		return nil, errNotSent
+	}
+	if r := &c.role; r.owner && r.busy != 0 && c.running > 0 {
+		c.takeOver() // a handler that calls out must not be who reads the answer
+	}
+	var o *outbound
+	m.Versioned = c.versioned
+	if !call.Notify {
+		c.lastID++
+		o = outbounds.Get().(*outbound)
+		o.c, o.id, o.window, o.start = c, c.lastID, call.Window, c.out.mark()
+		m.ID = wire.IntID(o.id)
+	}
+	buf, f := wire.OpenRequest(c.out.buf, c.enc, &m)
+	buf, err := call.Params.Append(buf, c.enc)
+	if err == nil && f.Size(buf) > maxMessage {
+		err = tooLarge(maxMessage, false)
+	}
+	if err != nil {
+		c.out.buf = f.Undo(buf)
+		return nil, err
+	}
+	c.out.buf = f.Close(buf)
+	if o != nil {
+		c.made[o.id] = o
+	}
+	c.charge()
+	c.flush()
+	return o, nil
+}
+
+// await waits until something has come for o and takes it. No arrivals and no
+// error: the call is done.
+func (c *conn) await(ctx context.Context, o *outbound, stop func() bool) ([]arrival, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for !o.ready() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if r := &c.role; r.canLead && !r.owner && r.leader == nil && c.end == nil {
+			c.lead(stop, o)
+			continue
+		}
+		o.parked = true
+		c.waiting = append(c.waiting, o)
+		c.mu.Unlock()
+		select {
+		case <-o.wake:
+		case <-ctx.Done():
+		}
+		c.mu.Lock()
+		o.parked = false
+		if i := slices.Index(c.waiting, o); i >= 0 {
+			last := len(c.waiting) - 1
+			c.waiting[i] = c.waiting[last]
+			c.waiting[last] = nil
+			c.waiting = c.waiting[:last]
+		}
+	}
+	arrived := o.arrived
+	o.arrived, o.spare = o.spare[:0], arrived
+	if o.done {
+		return arrived, nil
+	}
+	o.arena, o.spareArena = o.spareArena[:0], o.arena
+	return arrived, nil
+}
+
+// more gives the peer credit.
+func (c *conn) more(o *outbound, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.end == nil && !o.done {
+		c.out.buf = wire.AppendMore(c.out.buf, c.enc, c.versioned, wire.IntID(o.id), int64(n))
+		c.flush()
+	}
+}
+
+// forget gives a call up and tells the peer. Its answer will find nobody.
+func (c *conn) forget(o *outbound) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.end == nil && !o.done {
+		delete(c.made, o.id)
+		c.out.buf = wire.AppendCancel(c.out.buf, c.enc, c.versioned, wire.IntID(o.id))
+		c.flushLater()
+	}
+	o.done = true
+}
+
+// recycle gives the memory of a finished call to the next.
+func (o *outbound) recycle() {
+	arena, arrived := o.arena, o.arrived
+	if cap(arena) > keepBuffer || cap(o.spareArena) > keepBuffer || cap(arrived) > 2*batch || cap(o.spare) > 2*batch {
+		return
+	}
+	clear(arrived[:cap(arrived)])
+	clear(o.spare[:cap(o.spare)])
+	select {
+	case <-o.wake:
+	default:
+	}
+	*o = outbound{wake: o.wake, arena: arena[:0], arrived: arrived[:0], spare: o.spare[:0], spareArena: o.spareArena[:0]}
+	outbounds.Put(o)
+}

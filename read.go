@@ -1,0 +1,361 @@
+package sabir
+
+import (
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"github.com/sabir-ipc/sabir/transport"
+	"github.com/sabir-ipc/sabir/wire"
+)
+
+// role is the role of reading: the bytes of a connection are read by one
+// goroutine at a time, and handing a message to another goroutine costs more
+// than all the rest of a small call. So whoever would have to wait for a message
+// reads it himself:
+//
+//   - On a connection that serves, the goroutine that read a request runs its
+//     handler. A handler that takes longer than a tick or two loses the role to
+//     a fresh goroutine and finishes on its own, so that a slow one never holds
+//     up its connection. Running each handler in a goroutine of its own would
+//     cost twice the time of a small call.
+//   - On a connection that only makes calls, a caller that waits reads, for
+//     the others too, until it has its answer, and leaves the role to the next.
+//     While nobody waits, a goroutine of the connection reads.
+type role struct {
+	c       *conn
+	reader  *wire.Reader
+	parser  wire.Parser
+	canLead bool // callers may read: the transport can interrupt a read
+
+	// Guarded by c.mu. The reader and the parser belong to the owner or leader.
+	first    bool      // the framing is known
+	gen      uint64    // which owner it is; a goroutine that finds another has lost the role
+	owner    bool      // a goroutine of the connection reads
+	leader   *outbound // a caller reads
+	served   bool      // the owner has answered a caller that waited
+	kicked   bool      // the leader's read was interrupted
+	busy     uint64    // the owner is at something else than reading: which turn; 0: it reads
+	turn     uint64    // counts turns, and anything else that shows life
+	seenBusy uint64    // busy at the last tick
+	seenTurn uint64
+	timer    *time.Timer
+	armed    bool
+}
+
+// tick is how long a handler may keep the role of reading; it has it for one
+// tick at least and two at most. The timer runs only while there is traffic.
+const tick = time.Millisecond
+
+func (r *role) init(c *conn) {
+	r.c = c
+	r.reader = wire.NewReader(counted{c.t, c.stats}, wire.JSON, maxReceived)
+	r.canLead = c.t.SetReadDeadline(time.Time{}) == nil
+	r.timer = time.AfterFunc(time.Hour, r.tick)
+	r.timer.Stop()
+}
+
+type counted struct {
+	t *transport.Conn
+	s *stats
+}
+
+func (r counted) Read(b []byte) (int, error) {
+	n, err := r.t.Read(b)
+	r.s.bytesIn.Add(int64(n))
+	return n, err
+}
+
+// arm starts the ticks, with c.mu held.
+func (r *role) arm() {
+	if !r.armed && r.c.end == nil {
+		r.armed = true
+		r.timer.Reset(tick)
+	}
+}
+
+func (r *role) stop() { r.timer.Stop() }
+
+func (r *role) tick() {
+	c := r.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r.armed = false
+	if c.end != nil {
+		return
+	}
+	next := c.stallCheck(time.Now())
+	alive := r.turn != r.seenTurn
+	if r.busy != 0 && r.busy == r.seenBusy {
+		c.takeOver()
+	}
+	if !r.owner && r.leader == nil && !c.eof && !alive {
+		c.takeOver()
+	}
+	if !c.out.flushing && r.owner && r.busy == 0 || !r.owner {
+		c.flushLater() // replies that a handler in the reader's way held back
+	}
+	if c.eof && c.checkHangup() {
+		next = time.Second
+	}
+	if alive || r.busy != 0 {
+		next = tick
+	}
+	r.seenBusy, r.seenTurn = r.busy, r.turn
+	if next > 0 && c.end == nil {
+		r.armed = true
+		r.timer.Reset(next)
+	}
+}
+
+// takeOver gives the role to a fresh goroutine of the connection, with c.mu
+// held. Whoever had it is busy and finds out when it is done.
+func (c *conn) takeOver() {
+	r := &c.role
+	if c.end != nil || c.eof {
+		return
+	}
+	if r.owner {
+		r.reader.Detach() // the frame belongs to the one who is busy with it
+	}
+	r.gen++
+	r.owner, r.busy = true, 0
+	c.goroutines.Add(1)
+	go c.readOn(false)
+}
+
+// work marks the owner as busy, with c.mu held.
+func (r *role) work() {
+	r.turn++
+	r.busy = r.turn
+	r.arm()
+}
+
+// readOn is the owner's loop.
+func (c *conn) readOn(sniff bool) {
+	defer c.goroutines.Done()
+	r := &c.role
+	if sniff && !c.sniff() {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if sniff {
+		r.owner = true
+	}
+	me := r.gen
+	var m wire.Message
+	for {
+		if len(c.out.buf) > 0 && !r.reader.Buffered() {
+			// The answers of all requests that came together leave together.
+			r.work()
+			c.flush()
+			if r.gen != me {
+				return
+			}
+		}
+		r.busy = 0
+		if c.end != nil || !r.owner {
+			return
+		}
+		c.mu.Unlock()
+		frame, err := r.reader.Next()
+		if err == nil {
+			err = r.parser.Parse(frame, &m)
+		}
+		c.mu.Lock()
+		r.work()
+		if err = c.receive(&m, err, true); err != nil {
+			if r.gen == me {
+				r.owner, r.busy = false, 0
+			}
+			c.readFailed(err)
+			return
+		}
+		if r.gen != me {
+			return
+		}
+		if c.handler == nil && r.canLead && r.abdicate() {
+			return
+		}
+	}
+}
+
+// abdicate gives the role up if callers have been served who will come back to
+// read themselves, with c.mu held.
+func (r *role) abdicate() bool {
+	if !r.served {
+		return false
+	}
+	r.served = false
+	r.owner, r.busy = false, 0
+	r.gen++
+	r.c.promote()
+	r.arm()
+	return true
+}
+
+// lead reads until o has something or ctx ends, with c.mu held.
+func (c *conn) lead(stop func() bool, o *outbound) {
+	r := &c.role
+	r.leader = o
+	var m wire.Message
+	for c.end == nil && !o.interrupted && (!o.ready() || o.hungry() && r.reader.Buffered()) {
+		c.mu.Unlock()
+		frame, err := r.reader.Next()
+		if err == nil {
+			err = r.parser.Parse(frame, &m)
+		}
+		c.mu.Lock()
+		r.turn++
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			r.unkick()
+			continue
+		}
+		if err = c.receive(&m, err, false); err != nil {
+			c.readFailed(err)
+			break
+		}
+	}
+	r.leader = nil
+	r.unkick()
+	r.arm()
+	c.promote()
+}
+
+// kick interrupts the read of o's caller, whose context has ended.
+func (c *conn) kick(o *outbound) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	o.interrupted = true
+	if c.role.leader == o && !c.role.kicked {
+		c.role.kicked = true
+		c.t.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+func (r *role) unkick() {
+	if r.kicked {
+		r.kicked = false
+		r.c.t.SetReadDeadline(time.Time{})
+	}
+}
+
+// promote wakes one waiting caller to read, if nobody does. c.mu is held.
+func (c *conn) promote() {
+	if n := len(c.waiting); n > 0 && !c.role.owner && c.role.leader == nil {
+		c.waiting[n-1].signal()
+	}
+}
+
+// help is for the person who finds this port.
+const help = `this is a Sabir service: JSON-RPC 2.0, one object a line; try {"id":1,"method":"rpc.describe"}`
+
+// sniff finds out how the peer speaks. spec/framings.md
+func (c *conn) sniff() bool {
+	r := &c.role
+	b, err := r.reader.First()
+	enc := wire.JSON
+	ok := err == nil
+	switch {
+	case !ok:
+	case b == '{':
+	case b == wire.Magic[0]:
+		enc = wire.CBOR
+		ok, err = r.reader.Magic()
+	default:
+		ok = false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.end != nil {
+		return false
+	}
+	if !ok {
+		if err == nil || errors.Is(err, io.ErrUnexpectedEOF) {
+			c.out.buf = append(c.out.buf, help+"\n"...)
+			c.flush()
+		}
+		c.fail(errors.New("peer speaks no Sabir"))
+		return false
+	}
+	c.enc = enc
+	r.first = true
+	r.reader.SetEncoding(enc)
+	r.parser.Enc = enc
+	if c.draining {
+		c.out.buf = wire.AppendGoaway(c.out.buf, c.enc, c.versioned)
+	}
+	return true
+}
+
+// readFailed ends the reading, with c.mu held: for good, or, at the end of what
+// the peer sends, until all is answered. spec [O6], [M14], [B2]
+func (c *conn) readFailed(err error) {
+	var syntax *wire.SyntaxError
+	var size *wire.SizeError
+	switch {
+	case c.end != nil:
+	case errors.Is(err, io.EOF):
+		c.eof = true
+		for id, o := range c.made {
+			delete(c.made, id)
+			o.lost(c.out.sent(o))
+		}
+		c.flush()
+		if c.handler == nil {
+			c.fail(errClosed)
+			return
+		}
+		c.settle()
+		if c.end == nil {
+			c.checkHangup()
+			c.role.turn++
+			c.role.arm()
+		}
+	case errors.As(err, &syntax):
+		e := newError(wire.ParseError, nil, "%s; %s", syntax, help)
+		c.refuse(e, err)
+	case errors.As(err, &size):
+		c.refuse(tooLarge(size.Limit, false), err)
+	default:
+		c.fail(err)
+	}
+}
+
+// refuse answers what has no id and ends the connection.
+func (c *conn) refuse(e *Error, why error) {
+	if !c.strict {
+		w, _ := toWire(e)
+		c.out.buf = wire.AppendErrorResponse(c.out.buf, c.enc, c.versioned, wire.NullID, w)
+		c.flush()
+	}
+	c.fail(why)
+}
+
+// checkHangup ends the subscriptions of a peer that sends no more, unless the
+// transport knows that it still reads; then it tells to look again. c.mu is
+// held. spec [O6]
+func (c *conn) checkHangup() (again bool) {
+	if c.end != nil || c.running+c.subs == 0 {
+		return false
+	}
+	gone, known := c.t.HungUp()
+	if known && !gone {
+		return true
+	}
+	if known {
+		c.fail(errClosed)
+		return false
+	}
+	for _, in := range c.served {
+		if in.windowed {
+			in.cancel(errHungUp)
+		}
+	}
+	c.flushLater()
+	return false
+}
+
+var errHungUp = errors.New("the peer sends no more")

@@ -1,0 +1,9 @@
+package sabir
+
+import "sync/atomic"
+
+// stats are the counters of rpc.stats. spec [R4]
+type stats struct {
+	connections, inFlight, subscriptions          atomic.Int64
+	calls, failed, items, lost, bytesIn, bytesOut atomic.Int64
+}

@@ -1,0 +1,148 @@
+package sabir
+
+import (
+	"errors"
+	"runtime"
+	"sync/atomic"
+	"time"
+)
+
+// output is what waits to be sent on a connection, guarded by its mutex.
+//
+// Whoever has something to send appends it to buf. One goroutine at a time
+// takes the whole of buf and writes it, so many small messages cost one write.
+// For replies and requests that is the goroutine that has them, there is
+// nobody to wake; for items it is one of the connection's own, so that a
+// producer can go on while the kernel is busy.
+type output struct {
+	buf       []byte
+	spare     []byte // the buffer before, for the next
+	flushing  bool
+	scheduled bool  // a goroutine is on its way to flush
+	writing   int   // bytes of the piece under way
+	taken     int64 // bytes ever taken out of buf
+	blocked   []*inbound
+
+	progress     atomic.Int64 // bytes ever written
+	seenProgress int64
+	seenAt       time.Time
+	charged      int // what the account was told
+}
+
+// unsent is how much waits, in bytes.
+func (o *output) unsent() int { return len(o.buf) + int(o.taken-o.progress.Load()) }
+
+func (o *output) busy() bool { return o.flushing || len(o.buf) > 0 }
+
+// mark is the end of what is in buf now, as a position in the stream.
+func (o *output) mark() int64 { return o.taken + int64(len(o.buf)) }
+
+// sent reports whether a byte of the call may have reached the peer.
+func (o *output) sent(call *outbound) bool { return call.start < o.taken }
+
+// drop forgets what waits.
+func (o *output) drop(c *conn) {
+	o.buf, o.spare = nil, nil
+	o.release()
+	c.account.charge(-o.charged)
+	o.charged = 0
+}
+
+// release wakes the streams that wait for a shorter queue.
+func (o *output) release() {
+	for i, in := range o.blocked {
+		in.wake()
+		o.blocked[i] = nil
+	}
+	o.blocked = o.blocked[:0]
+}
+
+// flush writes what waits, unless somebody is at it already, who will take it
+// along. c.mu is held, and released while writing.
+func (c *conn) flush() {
+	o := &c.out
+	if o.flushing || c.end != nil || len(o.buf) == 0 {
+		return
+	}
+	o.flushing = true
+	o.seenAt = time.Time{}
+	if len(c.made) > 1 && len(c.waiting) > 0 {
+		// Other calls are under way: let their goroutines add to this write.
+		// Without others this would cost a unary call half its speed.
+		c.mu.Unlock()
+		runtime.Gosched()
+		c.mu.Lock()
+	}
+	c.role.arm()
+	for len(o.buf) > 0 && c.end == nil {
+		piece := o.buf
+		o.buf, o.spare = o.spare[:0], nil
+		o.taken += int64(len(piece))
+		c.mu.Unlock()
+		err := c.write(piece)
+		c.mu.Lock()
+		if cap(piece) <= keepBuffer || len(o.buf) > 0 && cap(piece) <= 4*shortQueue {
+			o.spare = piece[:0]
+		}
+		c.charge()
+		o.release()
+		if err != nil {
+			c.fail(err)
+		}
+	}
+	o.flushing = false
+	c.settle()
+}
+
+func (c *conn) write(b []byte) error {
+	for len(b) > 0 {
+		n, err := c.t.Write(b[:min(len(b), writePiece)])
+		c.out.progress.Add(int64(n))
+		c.stats.bytesOut.Add(int64(n))
+		b = b[n:]
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flushLater has what waits written by a goroutine of the connection.
+func (c *conn) flushLater() {
+	if c.out.flushing || c.end != nil || len(c.out.buf) == 0 {
+		return
+	}
+	if c.out.scheduled {
+		return
+	}
+	c.out.scheduled = true
+	c.goroutines.Add(1)
+	go func() {
+		defer c.goroutines.Done()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.out.scheduled = false
+		c.flush()
+	}()
+}
+
+// charge tells the account how much waits here, and ends the connection where
+// that is too much. c.mu is held. spec [O5]
+func (c *conn) charge() {
+	n := c.out.unsent()
+	if n < shortQueue {
+		n = 0 // not worth the traffic
+	}
+	if d := n - c.out.charged; d != 0 {
+		c.out.charged = n
+		c.account.charge(d)
+	}
+	if n >= maxQueue {
+		c.fail(errors.New("over 16 MiB unsent"))
+	}
+}
+
+// crowded reports whether new requests have to be refused. spec [O5]
+func (c *conn) crowded() bool {
+	return c.out.unsent() > busyQueue || c.account.crowded()
+}
