@@ -174,6 +174,7 @@ func (c *conn) readOn(sniff bool) {
 			return
 		}
 		if r.gen != me {
+			c.flush() // nobody else knows of the answer
 			return
 		}
 		if c.handler == nil && r.canLead && r.abdicate() {
