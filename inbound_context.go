@@ -38,10 +38,13 @@ func (in *inbound) Err() error {
 	return in.ctxErr
 }
 
-// Value knows the caller, and what the server's own context knows.
+// Value knows the caller and the connection, and what the server's own context knows.
 func (in *inbound) Value(key any) any {
 	if _, ok := key.(callerKey); ok {
 		return &in.call.Caller
+	}
+	if _, ok := key.(peerKey); ok {
+		return in.c
 	}
 	return in.c.base.Value(key)
 }

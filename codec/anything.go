@@ -89,7 +89,7 @@ func Nearest(word string, names []string) string {
 		return ""
 	}
 	for _, n := range names {
-		if d := distance(word, n); d < dist || d == dist && best == "" && d <= 1 {
+		if d := distance(word, n); d < len(word) && (d < dist || d == dist && best == "" && d <= 1) {
 			best, dist = n, d
 		}
 	}

@@ -34,7 +34,7 @@ func pathText(path []step) string {
 	var b strings.Builder
 	for _, s := range path {
 		switch {
-		case s.key && !validName(s.name):
+		case s.key && !plainKey(s.name):
 			fmt.Fprintf(&b, "[%s]", strconv.Quote(s.name))
 		case s.key || s.name != "":
 			if b.Len() > 0 {
@@ -46,6 +46,17 @@ func pathText(path []step) string {
 		}
 	}
 	return b.String()
+}
+
+// plainKey reports whether a key can stand in a path without quotes.
+func plainKey(s string) bool {
+	for i := range len(s) {
+		c := s[i] | 0x20
+		if !(c >= 'a' && c <= 'z' || s[i] == '_' || i > 0 && s[i] >= '0' && s[i] <= '9') {
+			return false
+		}
+	}
+	return s != ""
 }
 
 func (d *decoder) fault(format string, args ...any) {

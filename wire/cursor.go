@@ -330,6 +330,7 @@ func cborEnd(b []byte, i int) int {
 // smallInt reads an integer that has to be 0 or more; -1 is none.
 func (c *Cursor) smallInt(kind Kind) int64 {
 	if kind != Number {
+		c.Skip()
 		return -1
 	}
 	if n := c.Number(); n.IsInt && !n.Big && n.Int >= 0 {
@@ -341,6 +342,7 @@ func (c *Cursor) smallInt(kind Kind) int64 {
 // positive reads a number above 0; 0 is none.
 func (c *Cursor) positive(kind Kind) float64 {
 	if kind != Number {
+		c.Skip()
 		return 0
 	}
 	if n := c.Number(); n.Float > 0 && !math.IsInf(n.Float, 0) {

@@ -243,6 +243,7 @@ func noteID(c *Cursor, kind Kind) ID {
 
 func lost(c *Cursor, kind Kind) int64 {
 	if kind != Number {
+		c.Skip()
 		return -2
 	}
 	if n := c.Number(); n.IsInt && !n.Big {
