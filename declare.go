@@ -32,6 +32,18 @@ func Errors(samples ...error) MemberOption {
 	}
 }
 
+// Errors describes errors ahead of the members that declare them, which fixes
+// their order.
+func (s *Service) Errors(samples ...error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range samples {
+		if _, err := s.addError(e); err != nil || s.sealed {
+			panic(fmt.Sprintf("sabir: %s: error %T cannot be declared: %v", s.desc.Name, e, err))
+		}
+	}
+}
+
 // Flags of members. spec [D4]
 var (
 	// Readonly: calling it changes nothing.

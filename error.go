@@ -158,6 +158,16 @@ func joinFaults(faults []Fault) string {
 	return strings.Join(parts, "; ")
 }
 
+// Busy is the answer of a handler that has reached a limit of its own, named by
+// limit: it means that nothing was done. spec [E4]
+func Busy(limit, format string, args ...any) *Error { return busy(limit, format, args...) }
+
+// Unavailable is the answer of a handler that what it needs is not there: it
+// means that nothing was done. spec [E4]
+func Unavailable(format string, args ...any) *Error {
+	return newError(wire.Unavailable, nil, format, args...)
+}
+
 func busy(limit, format string, args ...any) *Error {
 	return newError(wire.Busy, &limitParams{&limit}, format, args...)
 }

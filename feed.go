@@ -22,6 +22,8 @@ const (
 	lingerTime = 60 * time.Second
 	// maxFeeds bounds the params values that subscribers alone keep alive.
 	maxFeeds = 1024
+	// maxKey bounds params, in CBOR: each value in use is kept. spec/limits.md
+	maxKey = 4 << 10
 )
 
 // feeds is all of one member's.
@@ -58,6 +60,7 @@ type feed struct {
 	// Under feeds.mu:
 	audience int
 	held     bool // the program keeps it, with or without an audience
+	heard    bool // it has had an audience
 	timer    *time.Timer
 }
 
@@ -106,6 +109,9 @@ func (fs *feeds) find(params reflect.Value) (*feed, error) {
 // hold returns the feed of params, made if need be, and keeps it until drop.
 func (fs *feeds) hold(params reflect.Value) (*feed, error) {
 	key, err := fs.key(nil, params)
+	if err == nil && len(key) > maxKey {
+		err = fmt.Errorf("sabir: %s.%s: params over %d bytes", fs.m.service.desc.Name, fs.m.desc.Name, maxKey)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -154,8 +160,9 @@ func (fs *feeds) rest(f *feed) {
 	if f.audience > 0 || f.held || f.timer != nil {
 		return
 	}
-	if fs.linger == 0 {
-		if f.source.empty() {
+	if fs.linger == 0 || !f.heard || fs.idle > maxFeeds {
+		// No interest was ever there to outlast, or no room is left for it.
+		if fs.linger > 0 || f.source.empty() {
 			fs.remove(f)
 		}
 		return
@@ -186,14 +193,17 @@ func (fs *feeds) join(ctx context.Context, call *Call) (*feed, error) {
 	if faults := fs.m.params.DecodeTo(v, params, codec.Strict); len(faults) > 0 {
 		return nil, invalidParams(faults)
 	}
+	key, err := fs.key(nil, params)
+	if err != nil {
+		return nil, err
+	}
+	if len(key) > maxKey {
+		return nil, invalidParams([]Fault{{Reason: fmt.Sprintf("over %d bytes, which is too much for %s", maxKey, call.Method)}})
+	}
 	if fs.m.accept != nil {
 		if err := fs.m.accept(ctx, params); err != nil {
 			return nil, err
 		}
-	}
-	key, err := fs.key(nil, params)
-	if err != nil {
-		return nil, err
 	}
 	fs.mu.Lock()
 	f := fs.all[string(key)]
@@ -205,6 +215,7 @@ func (fs *feeds) join(ctx context.Context, call *Call) (*feed, error) {
 		f = fs.add(string(key), params)
 	}
 	f.audience++
+	f.heard = true
 	if f.timer != nil {
 		f.timer.Stop()
 		f.timer = nil

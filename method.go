@@ -83,23 +83,28 @@ func Stream[In, Item any](s *Service, name string, f func(context.Context, In) (
 }
 
 func sendItem[Item any](ctx context.Context, sink Sink, c *codec.Codec, v *Item) error {
-	if b, ok := any(v).(*[]byte); ok {
-		for rest := *b; len(rest) > 0; {
-			piece := rest[:min(len(rest), maxBytesItem)]
-			rest = rest[len(piece):]
-			if err := sink.Ready(ctx); err != nil {
-				return err
-			}
-			if err := sink.Item(itemOf(Body{codec: c, ptr: &piece})); err != nil {
-				return err
-			}
+	return pieces(v, func(piece *Item) error {
+		if err := sink.Ready(ctx); err != nil {
+			return err
 		}
-		return nil
+		return sink.Item(itemOf(Body{codec: c, ptr: piece}))
+	})
+}
+
+// pieces calls f with the item, or with what it has to be cut into.
+func pieces[Item any](v *Item, f func(*Item) error) error {
+	b, ok := any(v).(*[]byte)
+	if !ok {
+		return f(v)
 	}
-	if err := sink.Ready(ctx); err != nil {
-		return err
+	for rest := *b; len(rest) > 0; {
+		piece := rest[:min(len(rest), maxBytesItem)]
+		rest = rest[len(piece):]
+		if err := f(any(&piece).(*Item)); err != nil {
+			return err
+		}
 	}
-	return sink.Item(itemOf(Body{codec: c, ptr: v}))
+	return nil
 }
 
 func itemOf(b Body) Item { return Item{Value: b} }
@@ -113,7 +118,7 @@ func collect[Item any](ctx context.Context, c *codec.Codec, seq iter.Seq2[Item, 
 			err = ctx.Err()
 		}
 		if err == nil {
-			err = l.add(Body{codec: c, ptr: &v})
+			err = pieces(&v, func(piece *Item) error { return l.add(Body{codec: c, ptr: piece}) })
 		}
 		if err != nil {
 			return Body{}, err

@@ -129,7 +129,7 @@ func (c *conn) call(ctx context.Context, call *Call, sink Sink, result func(wire
 	}
 	used := 0
 	for {
-		arrived, err := c.await(ctx, o, stop)
+		arrived, err := c.await(ctx, o)
 		if err != nil {
 			c.forget(o)
 			return err
@@ -224,15 +224,20 @@ func (c *conn) send(ctx context.Context, call *Call) (*outbound, error) {
 
 // await waits until something has come for o and takes it. No arrivals and no
 // error: the call is done.
-func (c *conn) await(ctx context.Context, o *outbound, stop func() bool) ([]arrival, error) {
+func (c *conn) await(ctx context.Context, o *outbound) ([]arrival, error) {
+	// ctx may be a call that came over this very connection: asking it anything
+	// but this channel takes the lock.
+	ended := ctx.Done()
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	for !o.ready() {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+		select {
+		case <-ended:
+			c.mu.Unlock()
+			return nil, ctx.Err()
+		default:
 		}
 		if r := &c.role; r.canLead && !r.owner && r.leader == nil && c.end == nil {
-			c.lead(stop, o)
+			c.lead(o)
 			continue
 		}
 		o.parked = true
@@ -240,7 +245,7 @@ func (c *conn) await(ctx context.Context, o *outbound, stop func() bool) ([]arri
 		c.mu.Unlock()
 		select {
 		case <-o.wake:
-		case <-ctx.Done():
+		case <-ended:
 		}
 		c.mu.Lock()
 		o.parked = false
@@ -251,6 +256,7 @@ func (c *conn) await(ctx context.Context, o *outbound, stop func() bool) ([]arri
 			c.waiting = c.waiting[:last]
 		}
 	}
+	defer c.mu.Unlock()
 	arrived := o.arrived
 	o.arrived, o.spare = o.spare[:0], arrived
 	if o.done {

@@ -197,8 +197,8 @@ func (r *role) abdicate() bool {
 	return true
 }
 
-// lead reads until o has something or ctx ends, with c.mu held.
-func (c *conn) lead(stop func() bool, o *outbound) {
+// lead reads until o has something or its context ends, with c.mu held.
+func (c *conn) lead(o *outbound) {
 	r := &c.role
 	r.leader = o
 	var m wire.Message

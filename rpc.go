@@ -142,7 +142,7 @@ func (r *root) info(ctx context.Context, _ None) (infoResult, error) {
 		Limits: map[string]int{
 			"message": maxMessage, "depth": wire.MaxDepth, "id": wire.MaxID, "in_flight": maxInFlight,
 			"subscriptions": maxSubscriptions, "window": maxWindow, "connections": maxConnections,
-			"queue": busyQueue, "ring": ringItems, "rings": maxFeeds, "faults": codec.MaxFaults,
+			"queue": busyQueue, "ring": ringItems, "rings": maxFeeds, "key": maxKey, "faults": codec.MaxFaults,
 		},
 	}
 	for _, s := range r.all {

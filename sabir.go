@@ -180,6 +180,9 @@ func (b Body) Decode(ptr any) error {
 	return nil
 }
 
+// Union is what a struct embeds first to be a union. See package codec.
+type Union = codec.Union
+
 // seconds turns the timeout member into a duration, cut at a century. spec [M9]
 func seconds(s float64) time.Duration {
 	const century = 100 * 365 * 24 * time.Hour

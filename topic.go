@@ -45,6 +45,9 @@ func NewTopic[T, P any](s *Service, name string, opts ...MemberOption) *Topic[T,
 // nobody did a minute ago, it does nothing. An error means that the item cannot
 // be written (a string that is not UTF-8, a number out of range) or is too large.
 func (t *Topic[T, P]) Publish(params P, item T) error {
+	if t.feeds.count.Load() == 0 {
+		return nil
+	}
 	_, err := t.PublishSeq(params, func(int64) T { return item })
 	return err
 }

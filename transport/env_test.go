@@ -31,6 +31,7 @@ func shortDir(t *testing.T) string {
 	return dir
 }
 
+// clause: A1
 func TestDirs(t *testing.T) {
 	e := plainEnv(t)
 	private := filepath.Join(e.TempDir, "sabir-4711")
@@ -67,6 +68,7 @@ func TestDirs(t *testing.T) {
 }
 
 // What anybody could have put at TempDir/sabir-UID is refused by everyone who would trust it.
+// clause: A2
 func TestTempDirRefused(t *testing.T) {
 	me := os.Getuid()
 	user := me
@@ -116,6 +118,7 @@ func chown(path string, uid int) error {
 	return os.Chown(path, uid, -1)
 }
 
+// clause: A2
 func TestListenDirs(t *testing.T) {
 	uid := os.Getuid()
 	session := func(e *Env) {
@@ -178,6 +181,7 @@ func TestListenDirs(t *testing.T) {
 	}
 }
 
+// clause: A1
 func TestLookup(t *testing.T) {
 	e := plainEnv(t)
 	e.UID = 0

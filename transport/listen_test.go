@@ -75,6 +75,7 @@ func TestListen(t *testing.T) {
 	listen(t, path, nil) // the lock is free
 }
 
+// clause: A3
 func TestUmask(t *testing.T) {
 	for mask, want := range map[string]string{
 		"0":    "listening Srw------- born Srw-------",

@@ -14,6 +14,7 @@ import (
 )
 
 // Whatever is in the way and is not a stale socket of ours stays as it is.
+// clause: A3
 func TestSquattedPath(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -106,6 +107,7 @@ func startListener(t *testing.T, path string, env ...string) (cmd helperCmd, lin
 	return cmd, strings.TrimSpace(line)
 }
 
+// clause: A3
 func TestStaleAfterKill(t *testing.T) {
 	path := filepath.Join(shortDir(t), "x.sock")
 	cmd, line := startListener(t, path)

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/sabir-ipc/sabir"
-	"github.com/sabir-ipc/sabir/codec"
 )
 
 type (
@@ -25,7 +24,7 @@ type (
 		Side float64 `min:"0"`
 	}
 	Shape struct {
-		codec.Union
+		sabir.Union
 		Circle *Circle
 		Square *Square
 	}

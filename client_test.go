@@ -1,0 +1,531 @@
+package sabir_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sabir-ipc/sabir"
+	"github.com/sabir-ipc/sabir/examples/probe"
+	"github.com/sabir-ipc/sabir/transport"
+)
+
+type text struct{ Text string }
+type named struct{ Name string }
+type number struct{ N int }
+
+// restartable is a service on a socket that can be stopped and started.
+type restartable struct {
+	t    *testing.T
+	path string
+	stop context.CancelFunc
+	done chan error
+}
+
+func newRestartable(t *testing.T, h sabir.Handler) *restartable {
+	r := &restartable{t: t, path: filepath.Join(shortDir(t), "s.sock")}
+	r.start(h)
+	t.Cleanup(r.end)
+	return r
+}
+
+func (r *restartable) start(h sabir.Handler) {
+	ln, err := transport.Listen(transport.Address{Scheme: "unix", Path: r.path}, nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	r.stop, r.done = stop, make(chan error, 1)
+	go func() { r.done <- sabir.Serve(ctx, ln, h, &sabir.ServeOptions{Log: quiet, Grace: time.Millisecond}) }()
+}
+
+func (r *restartable) end() {
+	if r.stop == nil {
+		return
+	}
+	r.stop()
+	r.stop = nil
+	if err := <-r.done; err != nil {
+		r.t.Error(err)
+	}
+}
+
+func dial(t *testing.T, path string, opts sabir.DialOptions) *sabir.Client {
+	t.Helper()
+	opts.Log = quiet
+	c, err := sabir.Dial(t.Context(), path, &opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func encodings(t *testing.T, f func(t *testing.T, cbor bool)) {
+	for _, cbor := range []bool{false, true} {
+		t.Run(map[bool]string{false: "json", true: "cbor"}[cbor], func(t *testing.T) { f(t, cbor) })
+	}
+}
+
+// Many goroutines share a client, some of which give up, others leave streams.
+func TestShared(t *testing.T) {
+	encodings(t, func(t *testing.T, cbor bool) {
+		r := newRestartable(t, probe.New())
+		c := dial(t, r.path, sabir.DialOptions{CBOR: cbor})
+		var all sync.WaitGroup
+		for i := range 40 {
+			all.Go(func() {
+				for j := range 50 {
+					want := fmt.Sprint(i, j)
+					switch j % 5 {
+					case 0: // gives up
+						ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+						_, err := sabir.Do[struct{}](ctx, c, "probe.wait", named{want})
+						cancel()
+						if !errors.Is(err, context.DeadlineExceeded) {
+							t.Errorf("gave up and got %v", err)
+						}
+					case 1: // leaves a stream
+						n := 0
+						for v, err := range sabir.Items[number](t.Context(), c, "probe.count", map[string]any{"to": 1000}) {
+							if n++; err != nil || v.N != n {
+								t.Errorf("item %d is %v, %v", n, v, err)
+							}
+							if n == 7+i {
+								break
+							}
+						}
+					case 2: // calls out of a stream, on the same connection
+						for v, err := range sabir.Items[number](t.Context(), c, "probe.count", map[string]any{"to": 3}) {
+							if err != nil {
+								t.Error(err)
+							}
+							want := fmt.Sprint(v.N)
+							if got, err := sabir.Do[text](t.Context(), c, "probe.echo", text{want}); err != nil || got.Text != want {
+								t.Errorf("expected %q, got %q, %v", want, got.Text, err)
+							}
+						}
+					default:
+						if got, err := sabir.Do[text](t.Context(), c, "probe.echo", text{want}); err != nil || got.Text != want {
+							t.Errorf("expected %q, got %q, %v", want, got.Text, err)
+						}
+					}
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
+// clause: O7
+func TestUnanswered(t *testing.T) {
+	svc := probe.New()
+	r := newRestartable(t, svc)
+	c := dial(t, r.path, sabir.DialOptions{})
+	failed := make(chan error)
+	go func() {
+		_, err := sabir.Do[struct{}](t.Context(), c, "probe.wait", named{"x"})
+		failed <- err
+	}()
+	for released(t, r.path, "y") == 0 { // until the call is there
+		if n := released(t, r.path, "nobody"); n != 0 {
+			t.Fatal(n)
+		}
+		break
+	}
+	waitFor(t, func() bool { return inFlight(t, r.path) > 1 })
+	r.end()
+	if err := <-failed; !errors.Is(err, sabir.ErrCancelled) && !errors.Is(err, sabir.ErrOutcomeUnknown) {
+		t.Errorf("in flight: %v", err)
+	}
+	_, err := sabir.Do[text](t.Context(), c, "probe.echo", text{"x"})
+	if !errors.Is(err, sabir.ErrUnavailable) {
+		t.Errorf("nobody there: %v", err)
+	}
+	r.start(svc)
+	if got, err := sabir.Do[text](t.Context(), c, "probe.echo", text{"x"}); err != nil || got.Text != "x" {
+		t.Errorf("back again: %v", err)
+	}
+}
+
+func released(t *testing.T, path, name string) int {
+	c := dial(t, path, sabir.DialOptions{})
+	out, err := sabir.Do[struct{ Waited int }](t.Context(), c, "probe.release", named{name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Waited
+}
+
+func inFlight(t *testing.T, path string) int {
+	c := dial(t, path, sabir.DialOptions{})
+	out, err := sabir.Do[struct{ InFlight int }](t.Context(), c, "rpc.stats", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.InFlight
+}
+
+func waitFor(t *testing.T, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("waited in vain")
+		}
+	}
+}
+
+// cutter passes connections on, and cuts them.
+type cutter struct {
+	ln    net.Listener
+	to    string
+	mu    sync.Mutex
+	conns []net.Conn
+	cuts  atomic.Int32
+}
+
+func newCutter(t *testing.T, to string) (*cutter, string) {
+	path := filepath.Join(shortDir(t), "s.sock")
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &cutter{ln: ln, to: to}
+	go x.run()
+	t.Cleanup(func() { ln.Close(); x.cut() })
+	return x, path
+}
+
+func (x *cutter) run() {
+	for {
+		near, err := x.ln.Accept()
+		if err != nil {
+			return
+		}
+		far, err := net.Dial("unix", x.to)
+		if err != nil {
+			near.Close()
+			continue
+		}
+		x.mu.Lock()
+		x.conns = append(x.conns, near, far)
+		x.mu.Unlock()
+		go func() { io.Copy(near, far); near.Close() }()
+		go func() { io.Copy(far, near); far.Close() }()
+	}
+}
+
+func (x *cutter) cut() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, c := range x.conns {
+		c.Close()
+	}
+	x.conns = nil
+	x.cuts.Add(1)
+}
+
+// A connection that is cut, again and again, loses nothing: all items come, in
+// order, once.
+// clause: S12, S15
+func TestResume(t *testing.T) {
+	encodings(t, func(t *testing.T, cbor bool) {
+		svc := sabir.NewService("chat", "1", "")
+		topic := sabir.NewTopic[number, sabir.None](svc, "said")
+		r := newRestartable(t, svc)
+		x, path := newCutter(t, r.path)
+		c := dial(t, path, sabir.DialOptions{CBOR: cbor})
+		const total = 500
+		next, downs := 1, 0
+		publishing := false
+		for e, err := range sabir.Watch[number](t.Context(), c, "chat.said", nil, nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Lost != 0 {
+				t.Fatalf("lost %d", e.Lost)
+			}
+			switch e.Kind {
+			case sabir.Down:
+				downs++
+			case sabir.Up:
+				if !publishing {
+					publishing = true
+					go func() {
+						for n := 1; n <= total; n++ {
+							topic.Publish(sabir.None{}, number{n})
+							time.Sleep(time.Millisecond)
+							if n%100 == 50 {
+								x.cut()
+							}
+						}
+					}()
+				}
+			case sabir.Changed:
+				if e.Value.N != next {
+					t.Fatalf("expected %d, got %d", next, e.Value.N)
+				}
+				next++
+			}
+			if next > total {
+				break
+			}
+		}
+		if downs < 3 {
+			t.Errorf("only %d cuts were seen", downs)
+		}
+	})
+}
+
+// A service that starts anew has forgotten: the loss is told, its size is not
+// known, and what it has published since is not lost.
+func TestRestart(t *testing.T) {
+	make := func() (*sabir.Service, *sabir.Topic[number, sabir.None], *sabir.Table[number, sabir.None]) {
+		svc := sabir.NewService("chat", "1", "")
+		return svc, sabir.NewTopic[number, sabir.None](svc, "said"), sabir.NewTable[number, sabir.None](svc, "rows")
+	}
+	svc, topic, _ := make()
+	r := newRestartable(t, svc)
+	c := dial(t, r.path, sabir.DialOptions{})
+	next, stop := iter.Pull2(sabir.Watch[number](t.Context(), c, "chat.said", nil, nil))
+	defer stop()
+	expect := func(kind sabir.EventKind, n int, lost int64) sabir.Event[number] {
+		t.Helper()
+		e, err, ok := next()
+		if err != nil || !ok || e.Kind != kind || e.Value.N != n || e.Lost != lost {
+			t.Fatalf("got %+v, %v", e, err)
+		}
+		return e
+	}
+	expect(sabir.Up, 0, 0)
+	topic.Publish(sabir.None{}, number{1})
+	expect(sabir.Changed, 1, 0)
+	r.end()
+	svc, topic, _ = make()
+	topic.Keep(sabir.None{})
+	topic.Publish(sabir.None{}, number{2})
+	r.start(svc)
+	if e := expect(sabir.Down, 0, 0); e.Err == nil {
+		t.Error("Down without a reason")
+	}
+	expect(sabir.Changed, 2, -1)
+	expect(sabir.Up, 0, 0)
+	topic.Publish(sabir.None{}, number{3})
+	expect(sabir.Changed, 3, 0)
+}
+
+// What was sent and not answered is repeated if it may be, and only then.
+// clause: M10
+func TestRepeat(t *testing.T) {
+	var x *cutter
+	var safe, unsafe atomic.Int32
+	svc := sabir.NewService("s", "1", "")
+	once := func(count *atomic.Int32) func(context.Context, sabir.None) (sabir.None, error) {
+		return func(ctx context.Context, _ sabir.None) (sabir.None, error) {
+			if count.Add(1) == 1 {
+				x.cut()
+				<-ctx.Done()
+			}
+			return sabir.None{}, ctx.Err()
+		}
+	}
+	sabir.Method(svc, "safe", once(&safe), sabir.Idempotent)
+	sabir.Method(svc, "unsafe", once(&unsafe))
+	r := newRestartable(t, svc)
+	var path string
+	x, path = newCutter(t, r.path)
+	c := dial(t, path, sabir.DialOptions{})
+	if _, err := sabir.Do[sabir.None](t.Context(), c, "s.safe", nil); err != nil || safe.Load() != 2 {
+		t.Errorf("safe: %v after %d runs", err, safe.Load())
+	}
+	if _, err := sabir.Do[sabir.None](t.Context(), c, "s.unsafe", nil); !errors.Is(err, sabir.ErrOutcomeUnknown) || unsafe.Load() != 1 {
+		t.Errorf("unsafe: %v after %d runs", err, unsafe.Load())
+	}
+}
+
+// An answer that does not fit is an error of that call and nothing worse.
+// clause: M12, D3
+func TestInvalidResult(t *testing.T) {
+	encodings(t, func(t *testing.T, cbor bool) {
+		r := newRestartable(t, probe.New())
+		c := dial(t, r.path, sabir.DialOptions{CBOR: cbor})
+		_, err := sabir.Do[struct{ Text int }](t.Context(), c, "probe.echo", text{"x"})
+		var e *sabir.Error
+		if !errors.As(err, &e) || !errors.Is(err, sabir.ErrInvalidResult) || len(e.Faults()) != 1 || e.Faults()[0].Path != "text" {
+			t.Errorf("got %v", err)
+		}
+		_, err = sabir.Do[struct{ Text, More string }](t.Context(), c, "probe.echo", text{"x"})
+		if !errors.As(err, &e) || e.Faults()[0] != (sabir.Fault{Path: "more", Reason: "required"}) {
+			t.Errorf("got %v", err)
+		}
+		for _, err = range sabir.Items[text](t.Context(), c, "probe.count", map[string]any{"to": 3}) {
+		}
+		if !errors.Is(err, sabir.ErrInvalidResult) {
+			t.Errorf("got %v", err)
+		}
+		if _, err = sabir.Do[struct{}](t.Context(), c, "probe.echo", text{"x"}); err != nil {
+			t.Errorf("more than is asked for: %v", err)
+		}
+	})
+}
+
+// Peers are symmetric: the service calls the client that calls it.
+func TestPeers(t *testing.T) {
+	encodings(t, func(t *testing.T, cbor bool) {
+		svc := sabir.NewService("asker", "1", "")
+		sabir.Method(svc, "ask", func(ctx context.Context, in number) (text, error) {
+			peer, ok := sabir.PeerOf(ctx)
+			if !ok {
+				return text{}, errors.New("no peer")
+			}
+			if in.N > 0 { // there and back again
+				return sabir.Do[text](ctx, peer, "answerer.pass", number{in.N - 1})
+			}
+			out := ""
+			for v, err := range sabir.Items[text](ctx, peer, "answerer.all", nil) {
+				if err != nil {
+					return text{}, err
+				}
+				out += v.Text
+			}
+			return text{out}, nil
+		})
+		var c *sabir.Client
+		answers := sabir.NewService("answerer", "1", "")
+		sabir.Method(answers, "pass", func(ctx context.Context, in number) (text, error) {
+			return sabir.Do[text](ctx, c, "asker.ask", in)
+		})
+		sabir.Stream(answers, "all", func(context.Context, sabir.None) (iter.Seq2[text, error], error) {
+			return func(yield func(text, error) bool) {
+				for _, s := range []string{"a", "b", "c"} {
+					if !yield(text{s}, nil) {
+						return
+					}
+				}
+			}, nil
+		})
+		r := newRestartable(t, svc)
+		c = dial(t, r.path, sabir.DialOptions{CBOR: cbor, Handler: answers})
+		for i := range 20 {
+			got, err := sabir.Do[text](t.Context(), c, "asker.ask", number{i % 5})
+			if err != nil || got.Text != "abc" {
+				t.Fatalf("got %q, %v", got.Text, err)
+			}
+		}
+	})
+}
+
+// One uid has so many connections and no more.
+// clause: B3
+func TestConnections(t *testing.T) {
+	r := newRestartable(t, probe.New())
+	var conns []net.Conn
+	defer func() {
+		for _, c := range conns {
+			c.Close()
+		}
+	}()
+	for range 1024 {
+		c, err := net.Dial("unix", r.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, c)
+	}
+	c, err := sabir.Dial(t.Context(), r.path, &sabir.DialOptions{Log: quiet})
+	if err == nil {
+		defer c.Close()
+		_, err = sabir.Do[sabir.None](t.Context(), c, "rpc.ping", nil)
+	}
+	if !errors.Is(err, sabir.ErrBusy) {
+		t.Errorf("one too many: %v", err)
+	}
+	conns[0].Close()
+	waitFor(t, func() bool {
+		c, err := sabir.Dial(t.Context(), r.path, &sabir.DialOptions{Log: quiet})
+		if err != nil {
+			return false
+		}
+		defer c.Close()
+		_, err = sabir.Do[sabir.None](t.Context(), c, "rpc.ping", nil)
+		return err == nil
+	})
+}
+
+// A client of an older version of a service, and of a newer one: params that
+// are new are optional, results that are new are ignored.
+// clause: D5
+func TestEvolution(t *testing.T) {
+	type sayV1 struct{ Text string }
+	type sayV2 struct {
+		Text string
+		Loud bool `sabir:",optional"`
+	}
+	v2 := sabir.NewService("s", "2", "")
+	sabir.Method(v2, "say", func(_ context.Context, in sayV2) (struct{ Seq, Heard int }, error) {
+		return struct{ Seq, Heard int }{Seq: 1}, nil
+	})
+	c := sabir.InProcess(v2, nil)
+	defer c.Close()
+	if out, err := sabir.Do[struct{ Seq int }](t.Context(), c, "s.say", sayV1{"x"}); err != nil || out.Seq != 1 {
+		t.Errorf("an old client: %v", err)
+	}
+	v1 := sabir.NewService("s", "1", "")
+	sabir.Method(v1, "say", func(_ context.Context, in sayV1) (struct{ Seq int }, error) {
+		return struct{ Seq int }{1}, nil
+	})
+	d := sabir.InProcess(v1, nil)
+	defer d.Close()
+	if _, err := sabir.Do[struct{ Seq int }](t.Context(), d, "s.say", sayV2{Text: "x"}); err != nil {
+		t.Errorf("a new client that asks for nothing new: %v", err)
+	}
+	if _, err := sabir.Do[struct{ Seq int }](t.Context(), d, "s.say", sayV2{"x", true}); !errors.Is(err, sabir.ErrInvalidParams) {
+		t.Errorf("a new client that does: %v", err)
+	}
+}
+
+// What the program uses for names, types and limits is checked when it is declared.
+// clause: T9
+func TestDeclarations(t *testing.T) {
+	method := func(context.Context, sabir.None) (sabir.None, error) { return sabir.None{}, nil }
+	for what, declare := range map[string]func(){
+		"service name": func() { sabir.NewService("Lounge", "1", "") },
+		"service rpc":  func() { sabir.NewService("rpc", "1", "") },
+		"member name":  func() { sabir.Method(sabir.NewService("s", "1", ""), "sayIt", method) },
+		"member twice": func() {
+			s := sabir.NewService("s", "1", "")
+			sabir.Method(s, "a", method)
+			sabir.Method(s, "a", method)
+		},
+		"field name": func() {
+			sabir.NewTopic[struct {
+				X int `sabir:"a-b"`
+			}, sabir.None](sabir.NewService("s", "1", ""), "t")
+		},
+		"no struct": func() {
+			sabir.Method(sabir.NewService("s", "1", ""), "a", func(context.Context, int) (sabir.None, error) { return sabir.None{}, nil })
+		},
+		"no such type":   func() { sabir.NewTopic[chan int, sabir.None](sabir.NewService("s", "1", ""), "t") },
+		"after serving":  func() { s := sabir.NewService("s", "1", ""); s.Describe(); sabir.Method(s, "a", method) },
+		"readonly topic": func() { sabir.NewTopic[int, sabir.None](sabir.NewService("s", "1", ""), "t", sabir.Readonly) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			defer func() {
+				if p := recover(); p == nil {
+					t.Error("declared")
+				} else if s, ok := p.(string); !ok || len(s) < 10 {
+					t.Errorf("panicked with %v", p)
+				}
+			}()
+			declare()
+		})
+	}
+}

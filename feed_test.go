@@ -1,0 +1,231 @@
+package sabir_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sabir-ipc/sabir"
+	"github.com/sabir-ipc/sabir/transport"
+)
+
+type roomParams struct{ Room string }
+
+type said struct {
+	Seq  int
+	Text string
+}
+
+// A publisher knows who listens, and pays nothing for what nobody hears.
+func TestListeners(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		svc := sabir.NewService("chat", "1", "")
+		topic := sabir.NewTopic[said, roomParams](svc, "said", sabir.OnListeners(func(p roomParams, on bool) {
+			told = append(told, fmt.Sprint(p.Room, on))
+		}))
+		c := sabir.InProcess(svc, &sabir.DialOptions{Log: quiet})
+		defer c.Close()
+		dev := roomParams{"dev"}
+
+		if n := testing.AllocsPerRun(100, func() { topic.Publish(dev, said{}) }); n > 0 {
+			t.Errorf("publishing to nobody takes %v allocations", n)
+		}
+		made := false
+		if seq, _ := topic.PublishSeq(dev, func(int64) said { made = true; return said{} }); seq != 0 || made {
+			t.Errorf("an item was made for nobody")
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		up := make(chan struct{})
+		ended := make(chan error)
+		for range 2 {
+			go func() {
+				for e, err := range sabir.Watch[said](ctx, c, "chat.said", dev, nil) {
+					if err != nil {
+						ended <- err
+						return
+					}
+					if e.Kind == sabir.Up {
+						up <- struct{}{}
+					}
+				}
+			}()
+			<-up
+		}
+		if n := topic.Listeners(dev); n != 2 || topic.Listeners(roomParams{"ops"}) != 0 {
+			t.Errorf("%d listeners", n)
+		}
+		cancel()
+		for range 2 {
+			if err := <-ended; !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		}
+		time.Sleep(10 * time.Millisecond) // nobody reads but by the clock now
+		synctest.Wait()
+		if n := topic.Listeners(dev); n != 0 {
+			t.Errorf("%d listeners are left", n)
+		}
+		if got := strings.Join(told, " "); got != "devtrue devfalse" {
+			t.Errorf("told %q", got)
+		}
+	})
+}
+
+// Interest outlasts the last subscriber by a minute; then the epoch ends.
+// clause: S15
+func TestLinger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		svc := sabir.NewService("chat", "1", "")
+		topic := sabir.NewTopic[said, roomParams](svc, "said")
+		c := sabir.InProcess(svc, &sabir.DialOptions{Log: quiet})
+		defer c.Close()
+		dev := roomParams{"dev"}
+		at := func(since *sabir.Position) (p sabir.Position, lost int64, got int) {
+			for e, err := range sabir.Watch[said](t.Context(), c, "chat.said", dev, &sabir.WatchOptions{Since: since}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				lost += e.Lost
+				if e.Kind == sabir.Up {
+					p = sabir.Position{Epoch: e.Epoch, Seq: e.Seq}
+					break
+				}
+				got++
+			}
+			synctest.Wait()
+			return
+		}
+		first, _, _ := at(nil)
+		time.Sleep(59 * time.Second)
+		topic.Publish(dev, said{})
+		again, lost, got := at(&first)
+		if again.Epoch != first.Epoch || again.Seq != 1 || lost != 0 || got != 1 {
+			t.Errorf("within a minute: %v then %v, lost %d, got %d", first, again, lost, got)
+		}
+		time.Sleep(61 * time.Second)
+		if seq, _ := topic.PublishSeq(dev, func(int64) said { return said{} }); seq != 0 {
+			t.Errorf("published as %d to nobody", seq)
+		}
+		last, lost, _ := at(&again)
+		if last.Epoch == first.Epoch || lost != -1 {
+			t.Errorf("after a minute: %v then %v, lost %d", again, last, lost)
+		}
+		if err := topic.Keep(dev); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if seq, _ := topic.PublishSeq(dev, func(int64) said { return said{} }); seq != 1 {
+			t.Errorf("kept, but published as %d", seq)
+		}
+		topic.Forget(dev)
+	})
+}
+
+// More keys than rows wait for a reader: it begins again.
+// clause: S18
+func TestReset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		svc := sabir.NewService("chat", "1", "")
+		table := sabir.NewTable[int, sabir.None](svc, "rows")
+		s := serveBubble(svc, nil)
+		table.Set(sabir.None{}, "stays", 0)
+		s.say(t, `{"id":1,"method":"chat.rows","window":1}`)
+		s.hear(t) // stays
+		s.hear(t) // live
+		for i := range 1100 {
+			key := fmt.Sprint("k", i)
+			table.Set(sabir.None{}, key, i)
+			table.Delete(sabir.None{}, key)
+		}
+		s.say(t, `{"method":"rpc.more","params":{"id":1,"n":5}}`)
+		for _, want := range []string{
+			`{"method":"rpc.item","params":{"id":1,"reset":true}}`,
+			`{"method":"rpc.item","params":{"id":1,"key":"stays","value":0}}`,
+			`{"method":"rpc.live","params":{"id":1}}`,
+		} {
+			if got := s.hear(t); got != want {
+				t.Errorf("expected %s, got %s", want, got)
+			}
+		}
+		s.end(t)
+	})
+}
+
+// The number of params values that subscribers alone keep alive is limited.
+// clause: B3
+func TestRings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		svc := sabir.NewService("chat", "1", "")
+		topic := sabir.NewTopic[said, roomParams](svc, "said")
+		c := sabir.InProcess(svc, &sabir.DialOptions{Log: quiet})
+		defer c.Close()
+		subscribe := func(room string) error {
+			for e, err := range sabir.Watch[said](t.Context(), c, "chat.said", roomParams{room}, nil) {
+				if err != nil {
+					return err
+				}
+				if e.Kind == sabir.Up {
+					break
+				}
+			}
+			return nil
+		}
+		start := time.Now()
+		for i := range 1024 {
+			if err := subscribe(fmt.Sprint(i)); err != nil {
+				t.Fatal(i, err)
+			}
+		}
+		if err := subscribe("one more"); !errors.Is(err, sabir.ErrBusy) {
+			t.Errorf("got %v after %v", err, time.Since(start))
+		}
+		if err := subscribe("7"); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Minute + time.Second)
+		if err := subscribe("one more"); err != nil {
+			t.Errorf("after a minute: %v", err)
+		}
+		_ = topic
+	})
+}
+
+// A level below what a member needs is denied, before the params are looked at.
+// clause: D4, A4, E4
+func TestDenied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		svc, _ := slow()
+		sabir.Method(svc, "rule", func(context.Context, sabir.None) (sabir.None, error) { return sabir.None{}, nil }, sabir.Needs(sabir.AccessAdmin))
+		for _, c := range []struct {
+			level        sabir.Access
+			method, want string
+		}{
+			{sabir.AccessWrite, "slow.rule", `"name":"rpc.Denied","params":{"needs":"admin"}`},
+			{sabir.AccessAdmin, "slow.rule", `"result":{}`},
+			{sabir.AccessRead, "slow.text", `"name":"rpc.Denied","params":{"needs":"write"}`},
+			{sabir.NoAccess, "rpc.stats", `"name":"rpc.Denied","params":{"needs":"read"}`},
+			{sabir.NoAccess, "rpc.info", `"level":"none"`},
+		} {
+			ctx := sabir.WithCaller(t.Context(), sabir.Caller{Level: c.level})
+			direct, err := sabir.Do[map[string]any](ctx, svc, c.method, nil)
+			if strings.HasPrefix(c.method, "slow.") && (err == nil) != strings.Contains(c.want, "result") {
+				t.Errorf("%s of %s in process: %v, %v", c.level, c.method, direct, err)
+			}
+			s := serveBubble(svc, &sabir.ServeOptions{Level: levelOf(c.level)})
+			s.say(t, `{"id":1,"method":"`+c.method+`","params":{}}`)
+			if got := s.hear(t); !strings.Contains(got, c.want) {
+				t.Errorf("%s of %s: got %s, expected %s", c.level, c.method, got, c.want)
+			}
+			s.end(t)
+		}
+	})
+}
+
+func levelOf(a sabir.Access) func(transport.Peer) sabir.Access {
+	return func(transport.Peer) sabir.Access { return a }
+}
