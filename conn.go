@@ -29,10 +29,11 @@ type conn struct {
 
 	goroutines sync.WaitGroup
 
-	mu  sync.Mutex // guards everything below
-	enc wire.Encoding
-	end error // why the connection is over; nil while it is not
-	eof bool  // the peer sends no more
+	mu     sync.Mutex // guards everything below
+	enc    wire.Encoding
+	end    error // why the connection is over; nil while it is not
+	eof    bool  // the peer sends no more
+	broken error // nothing can be sent any more; what the peer sent may still be read
 
 	out  output
 	role role
@@ -148,7 +149,7 @@ func (c *conn) wait() { c.goroutines.Wait() }
 func (c *conn) alive() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.end == nil && !c.eof && !c.goneAway
+	return c.end == nil && c.broken == nil && !c.eof && !c.goneAway
 }
 
 // settle closes the connection when nothing is left to do for a peer that sends

@@ -106,11 +106,14 @@ func (o *outbound) finish(result wire.Value, err error) {
 func (o *outbound) lost(sent bool) {
 	err := errNotSent
 	if sent {
-		why := o.c.refused
-		if why == nil {
-			why = errors.New("the connection ended")
+		switch refused := o.c.refused; {
+		case errors.Is(refused, ErrBusy): // the connection itself was one too many
+			err = refused
+		case refused != nil:
+			err = &Unanswered{Sent: true, Err: refused}
+		default:
+			err = &Unanswered{Sent: true, Err: errors.New("the connection ended")}
 		}
-		err = &Unanswered{Sent: true, Err: why}
 	}
 	o.finish(wire.Value{}, err)
 }
@@ -190,7 +193,7 @@ func (c *conn) send(ctx context.Context, call *Call) (*outbound, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.end != nil || c.eof || c.goneAway {
+	if c.end != nil || c.eof || c.goneAway || c.broken != nil {
 		return nil, errNotSent
 	}
 	if r := &c.role; r.owner && r.busy != 0 && c.running > 0 {
@@ -232,6 +235,7 @@ func (c *conn) await(ctx context.Context, o *outbound) ([]arrival, error) {
 	for !o.ready() {
 		select {
 		case <-ended:
+			c.promote() // it may have been our turn to read
 			c.mu.Unlock()
 			return nil, ctx.Err()
 		default:
@@ -257,6 +261,7 @@ func (c *conn) await(ctx context.Context, o *outbound) ([]arrival, error) {
 		}
 	}
 	defer c.mu.Unlock()
+	c.promote()
 	arrived := o.arrived
 	o.arrived, o.spare = o.spare[:0], arrived
 	if o.done {

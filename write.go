@@ -61,7 +61,7 @@ func (o *output) release() {
 // along. c.mu is held, and released while writing.
 func (c *conn) flush() {
 	o := &c.out
-	if o.flushing || c.end != nil || len(o.buf) == 0 {
+	if o.flushing || c.end != nil || c.broken != nil || len(o.buf) == 0 {
 		return
 	}
 	o.flushing = true
@@ -74,7 +74,7 @@ func (c *conn) flush() {
 		c.mu.Lock()
 	}
 	c.role.arm()
-	for len(o.buf) > 0 && c.end == nil {
+	for len(o.buf) > 0 && c.end == nil && c.broken == nil {
 		piece := o.buf
 		o.buf, o.spare = o.spare[:0], nil
 		o.taken += int64(len(piece))
@@ -87,11 +87,28 @@ func (c *conn) flush() {
 		c.charge()
 		o.release()
 		if err != nil {
-			c.fail(err)
+			c.breakOff(err)
 		}
 	}
 	o.flushing = false
 	c.settle()
+}
+
+// breakOff ends a connection that cannot be written to, with c.mu held. A
+// client reads first what the server has said before it closed: that is why.
+func (c *conn) breakOff(err error) {
+	if !c.strict {
+		c.fail(err)
+		return
+	}
+	c.broken = err
+	c.out.drop(c)
+	c.role.arm()
+	time.AfterFunc(time.Second, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.fail(err)
+	})
 }
 
 func (c *conn) write(b []byte) error {
