@@ -1,0 +1,80 @@
+package sabir_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"github.com/sabir-ipc/sabir"
+)
+
+// track is the payload of bench/, for looking at one part under the profiler.
+type track struct {
+	URI      string
+	Title    string
+	Position int
+	Volume   float64
+	Tags     []string
+}
+
+var aTrack = track{
+	URI: "file:///music/album/track-01.oga", Title: "A title of 24 bytes, yes",
+	Position: 123456789, Volume: 0.8125, Tags: []string{"rock", "live", "fav"},
+}
+
+func benchClient(b *testing.B, cbor bool) *sabir.Client {
+	svc := sabir.NewService("bench", "1", "")
+	sabir.Method(svc, "echo", func(_ context.Context, m track) (track, error) { return m, nil })
+	dir := b.TempDir()
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- sabir.ListenAndServe(ctx, dir+"/s.sock", svc, &sabir.ServeOptions{Log: quiet}) }()
+	b.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			b.Error(err)
+		}
+	})
+	for {
+		c, err := sabir.Dial(ctx, dir+"/s.sock", &sabir.DialOptions{CBOR: cbor, Log: quiet})
+		if err == nil {
+			b.Cleanup(func() { c.Close() })
+			return c
+		}
+	}
+}
+
+func BenchmarkUnary(b *testing.B) {
+	for _, enc := range []string{"json", "cbor"} {
+		b.Run(enc, func(b *testing.B) {
+			c := benchClient(b, enc == "cbor")
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := sabir.Do[track](context.Background(), c, "bench.echo", &aTrack); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkFlight(b *testing.B) {
+	for _, enc := range []string{"json", "cbor"} {
+		b.Run(enc, func(b *testing.B) {
+			c := benchClient(b, enc == "cbor")
+			b.ReportAllocs()
+			var all sync.WaitGroup
+			for range 64 {
+				all.Go(func() {
+					for range b.N / 64 {
+						if _, err := sabir.Do[track](context.Background(), c, "bench.echo", &aTrack); err != nil {
+							b.Error(err)
+							return
+						}
+					}
+				})
+			}
+			all.Wait()
+		})
+	}
+}
