@@ -11,14 +11,12 @@ import (
 // nil, bool, int64, float64, string, []byte, []any and map[string]any.
 func (d *decoder) anything(v reflect.Value) {
 	if v.Type() == valueType {
-		from := d.c.Pos
-		at := d.c
-		d.tree() // for its faults: a number may be out of range
-		end := d.c.Pos
-		d.c = at
+		if ahead := d.c; !inRange(&ahead) {
+			d.tree() // tells where
+			return
+		}
 		raw := d.c.Skip()
-		d.c.Pos = max(end, from)
-		v.Set(reflect.ValueOf(wire.Value{Enc: raw.Enc, Raw: slices.Clone(raw.Raw)}))
+		*v.Addr().Interface().(*wire.Value) = wire.Value{Enc: raw.Enc, Raw: slices.Clone(raw.Raw)}
 		return
 	}
 	if x := d.tree(); x != nil {
@@ -28,8 +26,29 @@ func (d *decoder) anything(v reflect.Value) {
 	}
 }
 
-// anySize is what an any takes in a list.
-const anySize = 16
+// inRange reports whether all numbers of the value are ones that there can be.
+func inRange(c *wire.Cursor) bool {
+	switch kind := c.Kind(); kind {
+	case wire.Number:
+		return !c.Number().Big
+	case wire.List, wire.Map:
+		for it := c.Open(); c.More(&it); {
+			if kind == wire.Map {
+				c.Key()
+			}
+			if !inRange(c) {
+				return false
+			}
+		}
+	default:
+		c.Skip()
+	}
+	return true
+}
+
+// anySize is what an any takes in a list, with the head of what it points to:
+// a string, a list or a map.
+const anySize = 16 + 48
 
 func (d *decoder) tree() any {
 	switch d.c.Kind() {
@@ -84,13 +103,13 @@ func (d *decoder) tree() any {
 // Nearest returns the name that a mistyped one most likely means, or "". It
 // compares without case and allows one change in three letters.
 func Nearest(word string, names []string) string {
-	best, dist := "", len(word)/3+1
-	if len(word) > 64 {
+	if len(word) < 2 || len(word) > 64 {
 		return ""
 	}
+	best, least := "", max(1, len(word)/3)+1
 	for _, n := range names {
-		if d := distance(word, n); d < len(word) && (d < dist || d == dist && best == "" && d <= 1) {
-			best, dist = n, d
+		if d := distance(word, n); d < least {
+			best, least = n, d
 		}
 	}
 	return best

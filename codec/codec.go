@@ -106,7 +106,7 @@ func (c *Codec) Named(inline bool, f func(t idl.NamedType, goType reflect.Type))
 		if inline && n.plan == c.plan {
 			continue
 		}
-		nt := idl.NamedType{Name: n.typ.Name(), Type: n.plan.desc}
+		nt := idl.NamedType{Name: n.plan.name, Type: n.plan.desc}
 		if d, ok := reflect.Zero(n.typ).Interface().(Documented); ok {
 			nt.Doc = d.Doc()
 		}

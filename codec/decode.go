@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/sabir-ipc/sabir/idl"
@@ -19,16 +20,21 @@ type decoder struct {
 	rules  Rules
 	path   []step
 	faults []Fault
-	budget int // bytes of memory that lists and maps may still take
+	budget int // bytes of memory that what is not plain text may still take
 }
 
 var decoders = sync.Pool{New: func() any { return new(decoder) }}
 
-// maxDecoded bounds what lists and maps of one message take: [{},{},…] is
-// three bytes an element on the wire and a whole struct in memory. spec [B4]
+// maxDecoded bounds what one message takes: [{},{},…] is three bytes an element
+// on the wire and a whole struct in memory. Text takes as much as on the wire.
+// spec [B4]
 const maxDecoded = 64 << 20
 
 func (d *decoder) value(p *plan, v reflect.Value) {
+	if len(d.faults) == MaxFaults {
+		d.c.Skip() // nobody will hear of more
+		return
+	}
 	kind := d.c.Kind()
 	if kind == wire.Null && p.kind != idl.Any {
 		d.c.Skip()
@@ -70,7 +76,7 @@ func (d *decoder) value(p *plan, v reflect.Value) {
 			if !ok {
 				d.fault(`expected a time in UTC like "2026-11-23T10:00:00Z"`)
 			}
-			v.Set(reflect.ValueOf(t))
+			*v.Addr().Interface().(*time.Time) = t
 		}
 	case idl.List:
 		if d.is(kind, wire.List, p) {
@@ -110,7 +116,7 @@ func expected(p *plan) string {
 	case idl.Int:
 		return "an integer"
 	case idl.Int64, idl.Uint64:
-		return "a whole number as text"
+		return "a whole number of 64 bits as text"
 	case idl.Float:
 		return "a number"
 	case idl.String:
@@ -143,31 +149,42 @@ func short(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
 // length checks the bounds of a length, told with what it counts.
 func (d *decoder) length(p *plan, n int, unit string) {
+	several := func(bound float64) string {
+		if bound != 1 {
+			unit += "s"
+		}
+		return short(bound) + " " + unit
+	}
 	switch f := float64(n); {
 	case f < p.min:
-		d.fault("at least %v %s, got %d", short(p.min), unit, n)
+		d.fault("at least %s, got %d", several(p.min), n)
 	case f > p.max:
-		d.fault("at most %v %s, got %d", short(p.max), unit, n)
+		d.fault("at most %s, got %d", several(p.max), n)
 	}
 }
 
 func (d *decoder) integer(p *plan, v reflect.Value) {
-	n := d.c.Number()
-	if !n.IsInt && n.Float == math.Trunc(n.Float) && math.Abs(n.Float) <= wire.MaxInt {
-		n.Int, n.IsInt = int64(n.Float), true // spec [T1]
-	}
-	if !n.IsInt || n.Big {
+	n, ok := whole(d.c.Number())
+	if !ok {
 		d.fault("expected an integer within ±(2^53-1)")
 		return
 	}
-	if !d.inBounds(p, float64(n.Int)) {
+	if !d.inBounds(p, float64(n)) {
 		return
 	}
 	if v.CanInt() {
-		v.SetInt(n.Int)
+		v.SetInt(n)
 	} else {
-		v.SetUint(uint64(n.Int))
+		v.SetUint(uint64(n))
 	}
+}
+
+// whole returns the number as an integer if that is what it is. spec [T1]
+func whole(n wire.Num) (i int64, ok bool) {
+	if n.IsInt {
+		return n.Int, !n.Big
+	}
+	return int64(n.Float), n.Float == math.Trunc(n.Float) && math.Abs(n.Float) <= wire.MaxInt
 }
 
 func (d *decoder) float(p *plan, v reflect.Value) {
@@ -191,13 +208,12 @@ func (d *decoder) wide(p *plan, v reflect.Value, kind wire.Kind) {
 	var u uint64
 	switch kind {
 	case wire.Number:
-		num := d.c.Number()
-		if !num.IsInt || num.Big {
+		var ok bool
+		if n, ok = whole(d.c.Number()); !ok {
 			d.fault("expected %s", expected(p))
 			return
 		}
-		n, u = num.Int, uint64(num.Int)
-		if n < 0 && p.kind == idl.Uint64 {
+		if u = uint64(n); n < 0 && p.kind == idl.Uint64 {
 			d.fault("at least 0, got %d", n)
 			return
 		}
@@ -210,7 +226,7 @@ func (d *decoder) wide(p *plan, v reflect.Value, kind wire.Kind) {
 			u, err = strconv.ParseUint(s, 10, 64)
 		}
 		if err != nil || s[0] == '+' || s != "0" && strings.TrimLeft(s, "-")[0] == '0' {
-			d.fault("expected %s of 64 bits", expected(p))
+			d.fault("expected %s", expected(p))
 			return
 		}
 	default:
@@ -229,7 +245,7 @@ func (d *decoder) wide(p *plan, v reflect.Value, kind wire.Kind) {
 func (d *decoder) text(p *plan, v reflect.Value) {
 	s := d.c.Text()
 	if !math.IsInf(p.min, 0) || !math.IsInf(p.max, 0) {
-		d.length(p, utf8.RuneCount(s), "characters")
+		d.length(p, utf8.RuneCount(s), "character")
 	}
 	if p.pattern != nil && !p.pattern.Match(s) {
 		d.fault("does not match %s", p.desc.Pattern)
@@ -247,23 +263,27 @@ func (d *decoder) bytes(p *plan, v reflect.Value, kind wire.Kind) {
 		d.fault("expected %s", expected(p))
 		return
 	}
-	d.length(p, len(b), "bytes")
+	d.length(p, len(b), "byte")
 	v.SetBytes(b)
 }
 
 // take charges the budget; false: it is spent.
 func (d *decoder) take(n int) bool {
-	if d.budget -= n; d.budget < 0 {
-		if d.budget+n >= 0 {
-			d.fault("takes more than %d MiB of memory", maxDecoded>>20)
-		}
+	if d.budget < 0 {
 		return false
 	}
-	return true
+	if d.budget -= n; d.budget < 0 {
+		d.fault("takes more than %d MiB of memory", maxDecoded>>20)
+	}
+	return d.budget >= 0
 }
 
 func (d *decoder) list(p *plan, v reflect.Value) {
 	v.SetZero()
+	room := 4 // to count those of a short list in JSON takes longer than to grow it
+	if d.c.Enc == wire.CBOR {
+		room = d.c.Count()
+	}
 	n := 0
 	d.path = append(d.path, step{})
 	for it := d.c.Open(); d.c.More(&it); n++ {
@@ -272,7 +292,12 @@ func (d *decoder) list(p *plan, v reflect.Value) {
 			d.c.Skip()
 			continue
 		}
-		v.Grow(1)
+		if n == v.Cap() {
+			if n >= longList {
+				room = n + countOn(d.c, it)
+			}
+			v.Grow(max(1, min(room-n, d.budget/max(1, p.elem.size))))
+		}
 		v.SetLen(n + 1)
 		d.value(p.elem, v.Index(n))
 	}
@@ -280,14 +305,34 @@ func (d *decoder) list(p *plan, v reflect.Value) {
 	if n == 0 {
 		v.Set(reflect.MakeSlice(v.Type(), 0, 0))
 	}
-	d.length(p, n, "elements")
+	d.length(p, n, "element")
+}
+
+// longList is from how many elements on the rest of a list is counted before
+// there is memory for it: to grow step by step takes twice the memory, and the
+// time to copy.
+const longList = 256
+
+// countOn counts the elements that are left, the one before c included.
+func countOn(c wire.Cursor, it wire.Iter) int {
+	n := 1
+	for c.Skip(); c.More(&it); n++ {
+		c.Skip()
+	}
+	return n
 }
 
 // mapEntry is about what an entry of a Go map takes beside its key and value.
 const mapEntry = 48
 
 func (d *decoder) dict(p *plan, v reflect.Value) {
+	if !d.take(mapEntry) { // for an empty one
+		d.c.Skip()
+		return
+	}
 	m := reflect.MakeMap(v.Type())
+	k := reflect.New(v.Type().Key()).Elem()
+	elem := reflect.New(p.elem.typ).Elem()
 	n := 0
 	for it := d.c.Open(); d.c.More(&it); n++ {
 		key := string(d.c.Key())
@@ -296,13 +341,14 @@ func (d *decoder) dict(p *plan, v reflect.Value) {
 			continue
 		}
 		d.path = append(d.path, step{name: key, key: true})
-		elem := reflect.New(p.elem.typ).Elem()
+		elem.SetZero()
 		d.value(p.elem, elem)
-		m.SetMapIndex(reflect.ValueOf(key).Convert(v.Type().Key()), elem)
+		k.SetString(key)
+		m.SetMapIndex(k, elem)
 		d.path = d.path[:len(d.path)-1]
 	}
 	v.Set(m)
-	d.length(p, n, "members")
+	d.length(p, n, "member")
 }
 
 // structure reads an object. skip names a member that belongs to a union.
@@ -330,12 +376,15 @@ func (d *decoder) structure(p *plan, v reflect.Value, skip string) {
 		seen.set(i)
 		d.path = append(d.path, step{name: f.name})
 		place := v.Field(f.index)
-		if f.pointer {
+		switch {
+		case !f.pointer:
+			d.value(f.plan, place)
+		case d.take(f.plan.size):
 			fresh := reflect.New(f.plan.typ)
 			d.value(f.plan, fresh.Elem())
 			place.Set(fresh)
-		} else {
-			d.value(f.plan, place)
+		default:
+			d.c.Skip()
 		}
 		d.path = d.path[:len(d.path)-1]
 	}
@@ -359,7 +408,7 @@ func (d *decoder) missing(p *plan, seen *mask) {
 
 func (d *decoder) unknown(p *plan, key string) {
 	d.c.Skip()
-	if d.rules == Lenient {
+	if d.rules == Lenient || len(d.faults) == MaxFaults {
 		return
 	}
 	d.path = append(d.path, step{name: key, key: true})
@@ -386,7 +435,10 @@ func (d *decoder) union(p *plan, v reflect.Value) {
 		ahead.Skip()
 	}
 	i := p.find([]byte(name), 0)
+	v.SetZero()
 	switch {
+	case i >= 0 && !d.take(p.fields[i].plan.size):
+		d.c.Skip()
 	case i >= 0:
 		fresh := reflect.New(p.fields[i].plan.typ)
 		d.structure(p.fields[i].plan, fresh.Elem(), "type")

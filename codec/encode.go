@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/sabir-ipc/sabir/idl"
 	"github.com/sabir-ipc/sabir/wire"
@@ -90,24 +91,28 @@ func appendList(dst []byte, enc wire.Encoding, p *plan, v reflect.Value) (_ []by
 
 // appendDict writes the keys in order, so that equal maps are equal bytes.
 func appendDict(dst []byte, enc wire.Encoding, p *plan, v reflect.Value) (_ []byte, err error) {
-	keys := v.MapKeys()
-	slices.SortFunc(keys, func(a, b reflect.Value) int {
-		switch {
-		case a.String() < b.String():
-			return -1
-		case a.String() > b.String():
-			return 1
-		}
-		return 0
-	})
-	dst = wire.AppendMap(dst, enc, len(keys))
-	for i, k := range keys {
+	type entry struct {
+		key   string
+		place int
+	}
+	n := v.Len()
+	entries := make([]entry, 0, n)
+	values := reflect.MakeSlice(p.slice, n, n) // at once: each on its own would be allocated
+	key := reflect.New(v.Type().Key()).Elem()
+	for it := v.MapRange(); it.Next(); {
+		key.SetIterKey(it)
+		values.Index(len(entries)).SetIterValue(it)
+		entries = append(entries, entry{key.String(), len(entries)})
+	}
+	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.key, b.key) })
+	dst = wire.AppendMap(dst, enc, n)
+	for i, e := range entries {
 		var ok bool
-		if dst, ok = wire.AppendKey(dst, enc, i, k.String()); !ok {
-			return dst, fmt.Errorf("key %q is not UTF-8", k.String())
+		if dst, ok = wire.AppendKey(dst, enc, i, e.key); !ok {
+			return dst, fmt.Errorf("key %q is not UTF-8", e.key)
 		}
-		if dst, err = appendValue(dst, enc, p.elem, v.MapIndex(k)); err != nil {
-			return dst, fmt.Errorf("[%q]: %w", k.String(), err)
+		if dst, err = appendValue(dst, enc, p.elem, values.Index(e.place)); err != nil {
+			return dst, fmt.Errorf("[%q]: %w", e.key, err)
 		}
 	}
 	return wire.EndMap(dst, enc), nil

@@ -26,8 +26,9 @@ type plan struct {
 	max     float64  // +Inf: none
 	bits    int      // integers: those of the Go type
 	pattern *regexp.Regexp
-	elem    *plan   // list, map
-	fields  []field // struct; union: the cases
+	elem    *plan        // list, map
+	slice   reflect.Type // map: a slice of its values
+	fields  []field      // struct; union: the cases
 	cases   []string
 	needed  mask // struct: fields that must be there
 	full    bool // struct: no field is ever left out
@@ -76,8 +77,9 @@ func (p *plan) find(name []byte, next int) int {
 }
 
 type builder struct {
-	plans map[reflect.Type]*plan
-	named []namedPlan
+	plans  map[reflect.Type]*plan
+	named  []namedPlan
+	inside []reflect.Type // the lists and maps, up to the next struct, that are being planned
 }
 
 var (
@@ -89,12 +91,20 @@ var (
 	enumType     = reflect.TypeFor[Enum]()
 )
 
+// plan makes the plan of a type. Those of structs are kept, so that a struct
+// may contain itself. Where a list or a map leads back to itself there is always
+// a struct on the way, or no end.
 func (b *builder) plan(t reflect.Type) (*plan, error) {
 	if p := b.plans[t]; p != nil {
+		if p.desc.Kind == "" && p.name == "" {
+			return nil, fmt.Errorf("%v contains itself and has no name to be described by", t)
+		}
 		return p, nil
 	}
 	p := &plan{typ: t, min: math.Inf(-1), max: math.Inf(1), size: int(t.Size())}
-	b.plans[t] = p
+	if t.Kind() == reflect.Struct {
+		b.plans[t] = p
+	}
 	err := b.fill(p, t)
 	p.desc.Kind = p.kind
 	return p, err
@@ -128,7 +138,10 @@ func (b *builder) fill(p *plan, t reflect.Type) (err error) {
 		if t.Implements(enumType) {
 			p.kind = idl.Enum
 			p.cases = reflect.Zero(t).Interface().(Enum).Cases()
-			for _, c := range p.cases {
+			for i, c := range p.cases {
+				if !validName(c) || slices.Contains(p.cases[:i], c) {
+					return fmt.Errorf("%v: %q is no name of a case, [a-z][a-z0-9_]*, or there twice", t, c)
+				}
 				p.desc.Options = append(p.desc.Options, idl.Case{Name: c})
 			}
 			b.nameIt(p, t)
@@ -144,7 +157,7 @@ func (b *builder) fill(p *plan, t reflect.Type) (err error) {
 		if t.Key().Kind() != reflect.String {
 			return errors.New("maps have string keys")
 		}
-		p.kind = idl.Map
+		p.kind, p.slice = idl.Map, reflect.SliceOf(t.Elem())
 		return b.element(p, t)
 	case reflect.Struct:
 		return b.structure(p, t)
@@ -187,6 +200,12 @@ func (b *builder) element(p *plan, t reflect.Type) (err error) {
 	if t.Elem().Kind() == reflect.Pointer {
 		return errors.New("elements cannot be pointers: only fields are optional")
 	}
+	if slices.Contains(b.inside, t) {
+		return fmt.Errorf("%v contains itself, which only structs can", t)
+	}
+	before := b.inside
+	b.inside = append(b.inside, t)
+	defer func() { b.inside = before }()
 	if p.elem, err = b.plan(t.Elem()); err != nil {
 		return fmt.Errorf("element: %w", err)
 	}
@@ -195,11 +214,17 @@ func (b *builder) element(p *plan, t reflect.Type) (err error) {
 	return nil
 }
 
+// nameIt names a type as in Go, but with a capital. What cannot be a name in a
+// description, as those of generic types, is described where it stands. spec [T9]
 func (b *builder) nameIt(p *plan, t reflect.Type) {
-	if t.Name() == "" {
+	name := t.Name()
+	if name != "" && name[0] >= 'a' && name[0] <= 'z' {
+		name = string(name[0]-'a'+'A') + name[1:]
+	}
+	if !validTypeName(name) {
 		return
 	}
-	p.name = t.Name()
+	p.name = name
 	b.named = append(b.named, namedPlan{t, p})
 }
 
@@ -210,23 +235,29 @@ func (b *builder) structure(p *plan, t reflect.Type) error {
 	}
 	b.nameIt(p, t)
 	p.full = true
+	outside := b.inside
+	b.inside = nil
+	defer func() { b.inside = outside }()
 	for i := range t.NumField() {
 		sf := t.Field(i)
 		if p.kind == idl.Union && i == 0 || !sf.IsExported() && !sf.Anonymous || sf.Tag.Get("sabir") == "-" {
 			continue
 		}
 		var err error
-		if p.kind == idl.Union {
+		switch {
+		case len(p.fields) == maxFields:
+			err = fmt.Errorf("more than %d fields", maxFields)
+		case p.kind == idl.Union:
 			err = b.unionCase(p, i, sf)
-		} else {
+		default:
 			err = b.field(p, i, sf)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", sf.Name, err)
 		}
 	}
-	if len(p.fields) > maxFields {
-		return fmt.Errorf("more than %d fields", maxFields)
+	if len(p.fields) == 0 && t.NumField() > 0 {
+		return fmt.Errorf("%v has no exported fields", t)
 	}
 	return nil
 }
@@ -289,6 +320,9 @@ func (b *builder) unionCase(p *plan, i int, sf reflect.StructField) error {
 	name, _ := fieldName(sf)
 	if !validName(name) {
 		return fmt.Errorf("%q is no name of a case, [a-z][a-z0-9_]*", name)
+	}
+	if slices.Contains(p.cases, name) {
+		return fmt.Errorf("%q is there twice", name)
 	}
 	cp, err := b.plan(sf.Type.Elem())
 	if err != nil {
@@ -393,6 +427,16 @@ func snake(s string) string {
 		out = append(out, c)
 	}
 	return string(out)
+}
+
+func validTypeName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if !(c >= 'A' && c <= 'Z' || i > 0 && (c >= 'a' && c <= 'z' || c >= '0' && c <= '9')) {
+			return false
+		}
+	}
+	return s != ""
 }
 
 func validName(s string) bool {

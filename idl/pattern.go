@@ -3,7 +3,9 @@ package idl
 import (
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"strings"
+	"unicode/utf8"
 )
 
 // CompilePattern returns the expression for a pattern annotation, anchored at
@@ -15,10 +17,10 @@ func CompilePattern(pattern string) (*regexp.Regexp, error) {
 		return nil, err
 	}
 	re, err := regexp.Compile(`^(?s:` + pattern + `)$`)
-	if err != nil {
-		return nil, fmt.Errorf("pattern %q: %v", pattern, err)
+	if e, ok := err.(*syntax.Error); ok {
+		return nil, fmt.Errorf("pattern %q: %v %s", pattern, e.Code, e.Expr) // a range or a count the wrong way round
 	}
-	return re, nil
+	return re, err
 }
 
 type patternParser struct {
@@ -27,6 +29,9 @@ type patternParser struct {
 }
 
 func (p *patternParser) parse() error {
+	if !utf8.ValidString(p.text) {
+		return p.bad("bad UTF-8")
+	}
 	for p.pos < len(p.text) {
 		if err := p.item(); err != nil {
 			return err
@@ -49,10 +54,7 @@ func (p *patternParser) item() error {
 	case '[':
 		return p.class()
 	case '\\':
-		if p.pos+1 == len(p.text) || !strings.ContainsRune(metacharacters+"-", rune(p.text[p.pos+1])) {
-			return p.bad(`\ before no metacharacter`)
-		}
-		p.pos += 2
+		return p.escape()
 	case '(', ')', '|', '^', '$':
 		return p.bad("no groups, alternatives or anchors here")
 	case '{', '}', ']', '?', '*', '+':
@@ -60,6 +62,14 @@ func (p *patternParser) item() error {
 	default:
 		p.pos++
 	}
+	return nil
+}
+
+func (p *patternParser) escape() error {
+	if p.pos+1 == len(p.text) || strings.IndexByte(metacharacters, p.text[p.pos+1]) < 0 {
+		return p.bad(`\ before no metacharacter`)
+	}
+	p.pos += 2
 	return nil
 }
 
@@ -81,10 +91,10 @@ func (p *patternParser) class() error {
 		case '[':
 			return p.bad("[ in a class takes a backslash")
 		case '\\':
-			p.pos++
-			if p.pos == len(p.text) || !strings.ContainsRune(metacharacters+"-", rune(p.text[p.pos])) {
-				return p.bad(`\ before no metacharacter`)
+			if err := p.escape(); err != nil {
+				return err
 			}
+			continue
 		}
 		p.pos++
 	}
@@ -114,4 +124,5 @@ func (p *patternParser) quantifier() error {
 	return nil
 }
 
-var repeatForm = regexp.MustCompile(`^\{[0-9]{1,3}(,([0-9]{1,3})?)?\}$`)
+// A count with leading zeros would be taken for literal text.
+var repeatForm = regexp.MustCompile(`^\{(0|[1-9][0-9]{0,2})(,(0|[1-9][0-9]{0,2})?)?\}$`)

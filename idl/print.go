@@ -243,6 +243,9 @@ func (f *Field) String() string {
 func (t *Type) String() string { return t.text(nil) }
 
 func (t *Type) text(notes []string) string {
+	if t == nil {
+		return "?" // left out of a description that came from elsewhere
+	}
 	var bounds []string
 	if t.Pattern != "" {
 		bounds = append(bounds, "pattern="+quote(t.Pattern))
@@ -293,23 +296,15 @@ func (t *Type) bare() string {
 
 func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
-func quote(s string) string {
+func quote(s string) string { return literal(s) }
+
+// literal writes a value as JSON, without the escapes that are for HTML.
+func literal(v any) string {
 	var b strings.Builder
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if e.Encode(s) != nil {
-		return strconv.Quote(s)
-	}
-	return strings.TrimSuffix(b.String(), "\n")
-}
-
-func literal(v any) string {
-	if s, ok := v.(string); ok {
-		return quote(s)
-	}
-	b, err := json.Marshal(v)
-	if err != nil {
+	if e.Encode(v) != nil {
 		return "null"
 	}
-	return string(b)
+	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -73,57 +73,41 @@ func AppendFloat(dst []byte, enc Encoding, f float64) (b []byte, ok bool) {
 // AppendString writes a string. ok is false, and nothing written, if it is not
 // UTF-8.
 func AppendString[S string | []byte](dst []byte, enc Encoding, s S) (b []byte, ok bool) {
-	if enc == CBOR {
-		if !utf8.ValidString(string(s)) {
-			return dst, false
-		}
-		return append(appendHead(dst, majorText, uint64(len(s))), s...), true
-	}
 	start := len(dst)
-	dst = append(dst, '"')
-	done := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= 0x20 && c != '"' && c != '\\' && c < utf8.RuneSelf {
-			i++
-			continue
+	if enc == CBOR {
+		dst = appendHead(dst, majorText, uint64(len(s)))
+		from := len(dst)
+		if dst = append(dst, s...); !utf8.Valid(dst[from:]) {
+			return dst[:start], false
 		}
-		if c >= utf8.RuneSelf {
-			n := runeLen(s, i)
-			if n == 0 {
-				return dst[:start], false
-			}
-			i += n
-			continue
-		}
-		dst = append(dst, s[done:i]...)
-		switch c {
-		case '"', '\\':
-			dst = append(dst, '\\', c)
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		case '\r':
-			dst = append(dst, '\\', 'r')
-		case '\t':
-			dst = append(dst, '\\', 't')
-		default:
-			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-		}
-		i++
-		done = i
+		return dst, true
 	}
-	dst = append(dst, s[done:]...)
-	return append(dst, '"'), true
+	dst = append(dst, '"')
+	for i := 0; ; i++ {
+		end, ascii := special(s, i)
+		from := len(dst)
+		if dst = append(dst, s[i:end]...); !ascii && !utf8.Valid(dst[from:]) {
+			return dst[:start], false
+		}
+		if i = end; i == len(s) {
+			return append(dst, '"'), true
+		}
+		dst = appendEscape(dst, s[i])
+	}
 }
 
-// runeLen returns the length of the rune at s[i], 0 if there is none.
-func runeLen[S string | []byte](s S, i int) int {
-	var b [utf8.UTFMax]byte
-	n := copy(b[:], s[i:min(i+utf8.UTFMax, len(s))])
-	if _, n := utf8.DecodeRune(b[:n]); n > 1 {
-		return n
+func appendEscape(dst []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(dst, '\\', c)
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
 	}
-	return 0
+	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 }
 
 // AppendBytes writes bytes, in JSON as base64 text. spec [T3], [C3]
@@ -161,15 +145,17 @@ func AppendNext(dst []byte, enc Encoding, i int) []byte {
 	return dst
 }
 
-// AppendKey goes to member i of a map and writes its key. ok is false if the
-// key is not UTF-8.
+// AppendKey goes to member i of a map and writes its key. ok is false, and
+// nothing written, if the key is not UTF-8.
 func AppendKey(dst []byte, enc Encoding, i int, key string) (b []byte, ok bool) {
-	dst = AppendNext(dst, enc, i)
-	dst, ok = AppendString(dst, enc, key)
-	if enc == JSON {
-		dst = append(dst, ':')
+	b, ok = AppendString(AppendNext(dst, enc, i), enc, key)
+	if !ok {
+		return dst, false
 	}
-	return dst, ok
+	if enc == JSON {
+		b = append(b, ':')
+	}
+	return b, true
 }
 
 // EndList closes what AppendList opened.

@@ -93,6 +93,7 @@ func (p *Parser) cborMessage(b []byte, m *Message) error {
 		m.take(p, key, Value{CBOR, b[next:end]})
 		i = end
 	}
+	p.closeObject(0)
 	if i != len(b) {
 		return p.bad(i, "data after the message")
 	}
@@ -101,6 +102,9 @@ func (p *Parser) cborMessage(b []byte, m *Message) error {
 
 // head is cborHead within a frame that is complete.
 func (p *Parser) head(b []byte, i int) (major int, arg uint64, next int, err error) {
+	if i < len(b) && b[i]&31 < 24 { // most are one byte
+		return int(b[i] >> 5), uint64(b[i] & 31), i + 1, nil
+	}
 	major, arg, next, ok, reason := cborHead(b, i)
 	if reason != "" {
 		return 0, 0, i, p.bad(i, reason)

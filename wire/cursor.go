@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/base64"
 	"math"
 	"strconv"
@@ -134,11 +135,15 @@ func (c *Cursor) jsonNumber() Num {
 	digits := i - from
 	if i == len(b) || b[i] != '.' && b[i]|0x20 != 'e' {
 		c.Pos = i
-		num := Num{Int: int64(n), Float: float64(n), IsInt: true, Big: digits > 16 || n > MaxInt}
-		if negative {
-			num.Int, num.Float = -num.Int, -num.Float
+		if digits > 16 || n > MaxInt {
+			f, _ := strconv.ParseFloat(unsafe.String(&b[start], i-start), 64)
+			return Num{Float: f, IsInt: true, Big: true}
 		}
-		return num
+		whole := int64(n)
+		if negative {
+			whole = -whole
+		}
+		return Num{Int: whole, Float: float64(whole), IsInt: true} // the integer -0 is 0
 	}
 	for i < len(b) && (b[i]-'0' <= 9 || b[i] == '.' || b[i]|0x20 == 'e' || b[i] == '+' || b[i] == '-') {
 		i++
@@ -157,27 +162,37 @@ func (c *Cursor) Text() []byte {
 		return c.Buf[next:c.Pos]
 	}
 	from := c.Pos + 1
-	i := from
-	escaped := false
-	for c.Buf[i] != '"' {
-		if c.Buf[i] == '\\' {
-			escaped = true
-			i++
-		}
-		i++
+	end, _ := special(c.Buf, from)
+	if c.Buf[end] == '"' {
+		c.Pos = end + 1
+		return c.Buf[from:end]
 	}
-	c.Pos = i + 1
-	if escaped {
-		return unescape(make([]byte, 0, i-from), c.Buf[from:i])
-	}
-	return c.Buf[from:i]
+	c.Pos = stringEnd(c.Buf, c.Pos)
+	text := c.Buf[from : c.Pos-1]
+	return unescape(make([]byte, 0, len(text)), text)
 }
+
+// stringEnd returns the end of the string that starts with the quote at b[i].
+func stringEnd(b []byte, i int) int {
+	for i++; ; i += 2 {
+		if i, _ = special(b, i); b[i] == '"' {
+			return i + 1
+		}
+	}
+}
+
+var strictBase64 = base64.StdEncoding.Strict()
 
 // Bytes appends the bytes of a byte string or of base64 text. ok is false if
 // the text is not strict base64. spec [T3], [C3]
 func (c *Cursor) Bytes(dst []byte) (b []byte, ok bool) {
 	if c.Kind() == String {
-		dst, err := base64.StdEncoding.Strict().AppendDecode(dst, c.noBreaks())
+		// The decoder skips line breaks, which have no place here.
+		text := c.Text()
+		if bytes.IndexByte(text, '\n') >= 0 || bytes.IndexByte(text, '\r') >= 0 {
+			return dst, false
+		}
+		dst, err := strictBase64.AppendDecode(dst, text)
 		return dst, err == nil
 	}
 	major, n, next, _, _ := cborHead(c.Buf, c.Pos)
@@ -186,18 +201,6 @@ func (c *Cursor) Bytes(dst []byte) (b []byte, ok bool) {
 	}
 	c.Pos = next + int(n)
 	return append(dst, c.Buf[next:c.Pos]...), true
-}
-
-// noBreaks reads text for base64 decoding. The standard decoder skips line
-// breaks; here they must fail, so they become something that does.
-func (c *Cursor) noBreaks() []byte {
-	text := c.Text()
-	for _, b := range text {
-		if b == '\n' || b == '\r' {
-			return []byte{'!'}
-		}
-	}
-	return text
 }
 
 // Open enters a list or a map.
@@ -285,11 +288,7 @@ func jsonEnd(b []byte, i int) int {
 	for {
 		switch b[i] {
 		case '"':
-			for i++; b[i] != '"'; i++ {
-				if b[i] == '\\' {
-					i++
-				}
-			}
+			i = stringEnd(b, i) - 1
 		case '{', '[':
 			depth++
 		case '}', ']':
@@ -345,7 +344,7 @@ func (c *Cursor) positive(kind Kind) float64 {
 		c.Skip()
 		return 0
 	}
-	if n := c.Number(); n.Float > 0 && !math.IsInf(n.Float, 0) {
+	if n := c.Number(); n.Float > 0 && !n.Big {
 		return n.Float
 	}
 	return 0

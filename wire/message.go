@@ -60,7 +60,8 @@ func key(dst []byte, enc Encoding, i int, k string) []byte {
 }
 
 // OpenRequest begins m as a request or, without id, as a notification; its
-// Params are left for the caller to write. What it holds has to be in bounds.
+// Params are left for the caller to write. What it holds has to be in bounds
+// and UTF-8; a Caller that enc cannot hold is left out.
 func OpenRequest(dst []byte, enc Encoding, m *Message) ([]byte, Frame) {
 	n := 2
 	for _, is := range [...]bool{!m.ID.IsZero(), m.Window >= 0, m.Since != nil, m.Timeout > 0, m.Trace != "", !m.Caller.IsZero()} {
@@ -103,7 +104,10 @@ func OpenRequest(dst []byte, enc Encoding, m *Message) ([]byte, Frame) {
 	}
 	if !m.Caller.IsZero() {
 		next("caller")
-		dst, _ = m.Caller.Append(dst, enc)
+		var err error
+		if dst, err = m.Caller.Append(dst, enc); err != nil {
+			dst = AppendNull(dst, enc) // which is the same, spec [M4]
+		}
 	}
 	next("params")
 	return dst, f
@@ -148,13 +152,12 @@ func AppendError(dst []byte, enc Encoding, e *Error) []byte {
 		dst = key(dst, enc, 0, "name")
 		dst, _ = AppendString(dst, enc, e.Name)
 		dst = key(dst, enc, 1, "params")
-		before := len(dst)
 		var err error
 		if !e.Params.IsZero() {
 			dst, err = e.Params.Append(dst, enc)
 		}
 		if e.Params.IsZero() || err != nil {
-			dst = EndMap(AppendMap(dst[:before], enc, 0), enc)
+			dst = EndMap(AppendMap(dst, enc, 0), enc)
 		}
 		dst = EndMap(dst, enc)
 	}

@@ -142,10 +142,10 @@ func ParseItem(params Value, it *Item) (ok bool) {
 			it.Key, it.Keyed = string(c.Text()), true
 		case "gone":
 			it.Gone = kind == Bool && c.Bool()
-			return it.Gone
+			return kind == Bool
 		case "reset":
 			it.Reset = kind == Bool && c.Bool()
-			return it.Reset
+			return kind == Bool
 		case "value":
 			it.Value = c.Skip()
 		default:
@@ -210,6 +210,7 @@ func ParseCancel(params Value) (id ID, ok bool) {
 }
 
 // note hands the params to member, which consumes each value or returns false.
+// Null is the param left out, but for the value of an item. spec [T5]
 func note(params Value, member func(key []byte, c *Cursor, kind Kind) bool) bool {
 	if params.IsZero() {
 		return true
@@ -218,6 +219,10 @@ func note(params Value, member func(key []byte, c *Cursor, kind Kind) bool) bool
 	for it := c.Open(); c.More(&it); {
 		key := c.Key()
 		kind := c.Kind()
+		if kind == Null && string(key) != "value" {
+			c.Skip()
+			continue
+		}
 		if !member(key, &c, kind) {
 			return false
 		}

@@ -1,8 +1,8 @@
 package wire
 
 import (
-	"bytes"
 	"fmt"
+	"hash/maphash"
 )
 
 // Parser checks frames and takes messages apart. It belongs to one goroutine at
@@ -12,15 +12,18 @@ type Parser struct {
 
 	// keys holds the keys of all objects that are open, the innermost last.
 	keys [][]byte
-	// large holds the keys of open objects too large for a linear search, by
-	// where their keys start.
-	large map[int]map[string]struct{}
+	// large holds the hashes of the keys of open objects too large for a linear
+	// search, by where their keys start. A set of the keys themselves would take
+	// as much memory as the message again.
+	large map[int]map[uint64]struct{}
+	seed  maphash.Seed
 
-	shape *ShapeError // the first fault of shape in the current message
-	extra string      // the first unknown member
+	shape  *ShapeError // the first fault of shape in the current message
+	extra  string      // the first unknown member
+	called bool        // it has a method, good or not
 }
 
-// linearKeys is up to how many keys a linear search beats a map.
+// linearKeys is up to how many keys a linear search beats a set.
 const linearKeys = 16
 
 // Parse takes one frame apart into m. The error is a *SyntaxError, after which
@@ -28,7 +31,7 @@ const linearKeys = 16
 // goes on.
 func (p *Parser) Parse(frame []byte, m *Message) error {
 	*m = Message{Window: -1}
-	p.shape, p.extra = nil, ""
+	p.shape, p.extra, p.called = nil, "", false
 	p.keys = p.keys[:0]
 	clear(p.large)
 	var err error
@@ -37,6 +40,7 @@ func (p *Parser) Parse(frame []byte, m *Message) error {
 	} else {
 		err = p.cborMessage(frame, m)
 	}
+	p.rest(frame)
 	if err != nil {
 		return err
 	}
@@ -45,6 +49,7 @@ func (p *Parser) Parse(frame []byte, m *Message) error {
 
 // Check reports whether b is one strict value of p's encoding and nothing else.
 func (p *Parser) Check(b []byte) error {
+	defer p.rest(b)
 	p.keys = p.keys[:0]
 	clear(p.large)
 	var end int
@@ -70,36 +75,58 @@ func (p *Parser) bad(offset int, reason string) error {
 func (p *Parser) openKey(base int, key []byte) bool {
 	open := p.keys[base:]
 	if len(open) < linearKeys {
-		for _, k := range open {
-			if bytes.Equal(k, key) {
-				return false
-			}
+		if has(open, key) {
+			return false
 		}
-		p.keys = append(p.keys, key)
-		return true
-	}
-	set := p.large[base]
-	if set == nil {
-		set = make(map[string]struct{}, 2*linearKeys)
-		for _, k := range open {
-			set[string(k)] = struct{}{}
+	} else {
+		set := p.large[base]
+		if set == nil {
+			set = p.startLarge(base, open)
 		}
-		if p.large == nil {
-			p.large = make(map[int]map[string]struct{})
+		hash := maphash.Bytes(p.seed, key)
+		if _, ok := set[hash]; ok && has(open, key) {
+			return false
 		}
-		p.large[base] = set
+		set[hash] = struct{}{}
 	}
-	if _, ok := set[string(key)]; ok {
-		return false
-	}
-	set[string(key)] = struct{}{}
+	p.keys = append(p.keys, key)
 	return true
 }
 
+func has(keys [][]byte, key []byte) bool {
+	for _, k := range keys {
+		if string(k) == string(key) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Parser) startLarge(base int, open [][]byte) map[uint64]struct{} {
+	if p.large == nil {
+		p.large = make(map[int]map[uint64]struct{})
+		p.seed = maphash.MakeSeed()
+	}
+	set := make(map[uint64]struct{}, 4*linearKeys)
+	for _, k := range open {
+		set[maphash.Bytes(p.seed, k)] = struct{}{}
+	}
+	p.large[base] = set
+	return set
+}
+
 func (p *Parser) closeObject(base int) {
-	p.keys = p.keys[:base]
-	if p.large != nil {
+	if len(p.keys) > base+linearKeys {
 		delete(p.large, base)
+	}
+	p.keys = p.keys[:base]
+}
+
+// rest gives back what a large message took: an idle connection must not hold
+// it, nor the frame, into which the keys point.
+func (p *Parser) rest(frame []byte) {
+	if len(frame) > keepBuffer || cap(p.keys) > MaxDepth*linearKeys {
+		p.keys, p.large = nil, nil
 	}
 }
 
@@ -129,6 +156,7 @@ func (m *Message) take(p *Parser, key []byte, v Value) {
 	case "id":
 		m.ID = p.id(&c, kind)
 	case "method":
+		p.called = true
 		if kind != String {
 			p.fault("method", "expected a string")
 			return
@@ -277,9 +305,8 @@ func errorData(c *Cursor, e *Error) {
 // check judges the message as a whole.
 func (p *Parser) check(m *Message) error {
 	answer := !m.Result.IsZero() || m.Error != nil
-	request := len(m.Method) > 0
 	switch {
-	case answer && (request || !m.Result.IsZero() && m.Error != nil):
+	case answer && (p.called || !m.Result.IsZero() && m.Error != nil):
 		// The id of such a thing may be one of ours: it must not look answered.
 		m.ID = NullID
 		p.shape = nil
@@ -291,7 +318,7 @@ func (p *Parser) check(m *Message) error {
 		if p.shape != nil {
 			m.ID = NullID
 		}
-	case request || p.shape != nil:
+	case p.called || p.shape != nil:
 		if m.ID.IsNull() {
 			p.fault("id", "null is no id")
 		}

@@ -81,8 +81,13 @@ func (r *Reader) Buffered() bool {
 		return false
 	}
 	if r.enc == JSON {
-		i := bytes.IndexByte(r.buf[r.r:r.w], '\n')
-		return i >= 0
+		for from := r.r; ; {
+			i := bytes.IndexByte(r.buf[from:r.w], '\n')
+			if i < 0 || len(trimLine(r.buf[from:from+i])) > 0 {
+				return i >= 0
+			}
+			from += i + 1
+		}
 	}
 	major, n, from, ok, _ := cborHead(r.buf[r.r:r.w], 0)
 	return ok && major == majorBytes && n <= uint64(r.w-r.r-from)
@@ -174,24 +179,22 @@ func (r *Reader) fill(want int) error {
 	if r.err != nil {
 		return r.err
 	}
-	if r.r == r.w {
+	rest := r.buf[r.r:r.w]
+	if len(rest) == 0 {
 		r.r, r.w = 0, 0
-		if len(r.buf) > keepBuffer {
-			r.buf = nil
-		}
 	}
 	switch {
 	case r.buf == nil:
 		r.buf = make([]byte, smallBuffer)
+	case len(r.buf) > keepBuffer && len(rest) < smallBuffer:
+		r.buf = make([]byte, smallBuffer)
+		r.r, r.w = 0, copy(r.buf, rest)
 	case r.w < len(r.buf):
 	case r.r > len(r.buf)/2:
-		r.w = copy(r.buf, r.buf[r.r:r.w])
-		r.r = 0
+		r.r, r.w = 0, copy(r.buf, rest)
 	default:
-		bigger := make([]byte, 2*len(r.buf))
-		r.w = copy(bigger, r.buf[r.r:r.w])
-		r.r = 0
-		r.buf = bigger
+		r.buf = make([]byte, 2*len(r.buf))
+		r.r, r.w = 0, copy(r.buf, rest)
 	}
 	n, err := r.src.Read(r.buf[r.w:])
 	r.w += n

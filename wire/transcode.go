@@ -1,6 +1,9 @@
 package wire
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // transcode writes the value at c in another encoding than its own. spec [C4]
 func transcode(dst []byte, enc Encoding, c *Cursor) ([]byte, error) {
@@ -28,26 +31,40 @@ func transcode(dst []byte, enc Encoding, c *Cursor) ([]byte, error) {
 		b, _ := c.Bytes(nil)
 		return AppendBytes(dst, enc, b), nil
 	case List:
-		n := c.Count()
-		dst = AppendList(dst, enc, n)
-		i := 0
-		for it := c.Open(); c.More(&it); i++ {
-			dst = AppendNext(dst, enc, i)
+		at, n := len(dst), 0
+		dst = AppendList(dst, enc, 0)
+		for it := c.Open(); c.More(&it); n++ {
+			dst = AppendNext(dst, enc, n)
 			if dst, err = transcode(dst, enc, c); err != nil {
 				return dst, err
 			}
 		}
-		return EndList(dst, enc), nil
+		return EndList(setCount(dst, enc, at, n), enc), nil
 	default:
-		n := c.Count()
-		dst = AppendMap(dst, enc, n)
-		i := 0
-		for it := c.Open(); c.More(&it); i++ {
-			dst, _ = AppendKey(dst, enc, i, string(c.Key()))
+		at, n := len(dst), 0
+		dst = AppendMap(dst, enc, 0)
+		for it := c.Open(); c.More(&it); n++ {
+			dst = AppendNext(dst, enc, n)
+			dst, _ = AppendString(dst, enc, c.Key())
+			if enc == JSON {
+				dst = append(dst, ':')
+			}
 			if dst, err = transcode(dst, enc, c); err != nil {
 				return dst, err
 			}
 		}
-		return EndMap(dst, enc), nil
+		return EndMap(setCount(dst, enc, at, n), enc), nil
 	}
+}
+
+// setCount makes the head at dst[at], of an empty list or map, one of n
+// elements. To count the elements of JSON before they are written would read
+// what is nested deeply once a level.
+func setCount(dst []byte, enc Encoding, at, n int) []byte {
+	if enc == JSON || n == 0 {
+		return dst
+	}
+	var b [9]byte
+	head := appendHead(b[:0], int(dst[at]>>5), uint64(n))
+	return slices.Replace(dst, at, at+1, head...)
 }

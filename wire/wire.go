@@ -115,13 +115,17 @@ func (v Value) IsZero() bool { return len(v.Raw) == 0 }
 func (v Value) Cursor() Cursor { return Cursor{Enc: v.Enc, Buf: v.Raw} }
 
 // Append writes the value in enc, turning it over if need be. The only error
-// is a number that enc cannot hold. spec [C4]
+// is a number that enc cannot hold; then nothing is written. spec [C4]
 func (v Value) Append(dst []byte, enc Encoding) ([]byte, error) {
 	if v.Enc == enc {
 		return append(dst, v.Raw...), nil
 	}
 	c := v.Cursor()
-	return transcode(dst, enc, &c)
+	b, err := transcode(dst, enc, &c)
+	if err != nil {
+		return dst, err
+	}
+	return b, nil
 }
 
 // Since is a position in a topic. spec [S12]
