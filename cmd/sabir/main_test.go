@@ -1,0 +1,83 @@
+package main
+
+import (
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"sabir": main, "probe": probeMain})
+}
+
+// Every script has sockets of its own, and these commands beyond testscript's:
+//
+//	exits N COMMAND...   runs it and expects that exit status
+//	waitsock NAME        waits until somebody listens there
+//	stale NAME           leaves a socket on which nobody listens
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true,
+		UpdateScripts: os.Getenv("UPDATE") != "",
+		Setup: func(env *testscript.Env) error {
+			dir := filepath.Join(env.WorkDir, "s")
+			env.Setenv("SABIR_DIR", dir)
+			env.Setenv("SABIR_ADDRESS", "")
+			env.Setenv("TERM", "xterm")
+			return os.Mkdir(dir, 0o700)
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits": exits, "waitsock": waitsock, "stale": stale,
+		},
+	})
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits N COMMAND...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	err = ts.Exec(args[1], args[2:]...)
+	var ended *exec.ExitError
+	if errors.As(err, &ended) {
+		got = ended.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}
+
+func socket(ts *testscript.TestScript, name string) string {
+	return filepath.Join(ts.Getenv("SABIR_DIR"), name+".sock")
+}
+
+// waitsock tries until the service that was just started is there; there is no
+// other way to know.
+func waitsock(ts *testscript.TestScript, neg bool, args []string) {
+	path := socket(ts, args[0])
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if c, err := net.Dial("unix", path); err == nil {
+			c.Close()
+			return
+		}
+	}
+	ts.Fatalf("nobody listens on %s", path)
+}
+
+func stale(ts *testscript.TestScript, neg bool, args []string) {
+	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket(ts, args[0]), Net: "unix"})
+	ts.Check(err)
+	ln.SetUnlinkOnClose(false)
+	ts.Check(ln.Close())
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"unicode/utf8"
+
+	"github.com/sabir-ipc/sabir/idl"
+	"github.com/sabir-ipc/sabir/wire"
+)
+
+// printer writes results to stdout as the flags and the terminal want them.
+type printer struct {
+	*app
+	picks   []pick
+	service *idl.Service // resolves types; nil: not known
+	buf     []byte
+}
+
+func (a *app) printer(s *idl.Service) (*printer, error) {
+	picks, err := parsePicks(a.picks)
+	return &printer{app: a, picks: picks, service: s}, err
+}
+
+func (a *app) palette() palette {
+	if a.outTTY && a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb" {
+		return colour
+	}
+	return plain
+}
+
+// value prints a whole result of type t, nil if that is not known.
+func (p *printer) value(v wire.Value, t *idl.Type) error {
+	if handled, err := p.special(v, t); handled {
+		return err
+	}
+	return p.line(v, false, "")
+}
+
+// item prints one of many on a line. before goes first on a terminal.
+func (p *printer) item(v wire.Value, before string) error {
+	if len(p.picks) > 0 {
+		return p.picked(v)
+	}
+	return p.line(v, true, before)
+}
+
+func (p *printer) line(v wire.Value, oneLine bool, before string) error {
+	p.buf = p.buf[:0]
+	switch {
+	case !p.outTTY:
+		p.buf = appendCompact(p.buf, v)
+	case p.json:
+		p.buf = appendSafe(p.buf, appendCompact(nil, v))
+	default:
+		style := p.palette()
+		if before != "" {
+			p.buf = append(p.buf, style.dim+before+style.off+" "...)
+		}
+		p.buf = appendPretty(p.buf, v, style, oneLine)
+	}
+	p.buf = append(p.buf, '\n')
+	return write(p.out, p.buf)
+}
+
+// special prints what is not shown as JSON: what -o picks, and bytes.
+func (p *printer) special(v wire.Value, t *idl.Type) (handled bool, err error) {
+	if len(p.picks) == 0 {
+		if p.isBytes(t) && !p.json {
+			return true, p.bytes(v)
+		}
+		return false, nil
+	}
+	if len(p.picks) == 1 && !p.json && p.isBytes(p.picks[0].typeAt(p.service, t)) {
+		one, err := p.picks[0].from(v)
+		if err != nil {
+			return true, err
+		}
+		return true, p.bytes(one)
+	}
+	return true, p.picked(v)
+}
+
+func (p *printer) isBytes(t *idl.Type) bool {
+	if t != nil && p.service != nil {
+		t = p.service.Resolve(t)
+	}
+	return t != nil && t.Kind == idl.Bytes
+}
+
+// picked prints the picks of one value on a line: strings bare, others as JSON.
+func (p *printer) picked(v wire.Value) error {
+	p.buf = p.buf[:0]
+	for i, way := range p.picks {
+		part, err := way.from(v)
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			p.buf = append(p.buf, '\t')
+		}
+		p.buf = p.appendBare(p.buf, part)
+	}
+	p.buf = append(p.buf, '\n')
+	return write(p.out, p.buf)
+}
+
+func (p *printer) appendBare(dst []byte, v wire.Value) []byte {
+	c := v.Cursor()
+	switch {
+	case p.json && p.outTTY:
+		return appendSafe(dst, appendCompact(nil, v))
+	case p.json || c.Kind() != wire.String && !p.outTTY:
+		return appendCompact(dst, v)
+	case c.Kind() != wire.String:
+		return appendSafe(dst, appendCompact(nil, v))
+	case p.outTTY:
+		return append(dst, escape(string(c.Text()), true)...)
+	}
+	return append(dst, c.Text()...)
+}
+
+// bytes prints bytes as they are, but keeps what is no text from a terminal.
+func (p *printer) bytes(v wire.Value) error {
+	c := v.Cursor()
+	if kind := c.Kind(); kind != wire.String && kind != wire.Bytes { // an optional field that is null
+		return p.line(v, true, "")
+	}
+	b, ok := c.Bytes(nil)
+	switch {
+	case !ok:
+		return p.line(v, true, "")
+	case !p.outTTY:
+		return write(p.out, b)
+	case !isText(b):
+		p.say("%d bytes of binary, redirect to a file", len(b))
+		return nil
+	}
+	if len(b) > 0 && b[len(b)-1] != '\n' {
+		b = append(b, '\n')
+	}
+	return write(p.out, b)
+}
+
+// isText reports whether bytes may go to a terminal as they are.
+func isText(b []byte) bool {
+	return utf8.Valid(b) && bytes.IndexFunc(b, func(r rune) bool { return r != '\n' && r != '\t' && dangerous(r) }) < 0
+}
+
+// appendCompact writes a value as JSON without blanks, fields in the order they
+// came in.
+func appendCompact(dst []byte, v wire.Value) []byte {
+	start := len(dst)
+	dst, err := v.Append(dst, wire.JSON)
+	if err != nil {
+		return append(dst[:start], "null"...)
+	}
+	if bytes.IndexAny(dst[start:], " \t\r\n") < 0 {
+		return dst
+	}
+	var b bytes.Buffer
+	if json.Compact(&b, dst[start:]) != nil {
+		return dst
+	}
+	return append(dst[:start], b.Bytes()...)
+}
