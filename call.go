@@ -225,7 +225,6 @@ type eventSink[T any] struct {
 	codec  *codec.Codec
 	yield  func(Event[T], error) bool
 	at     *Position // of a topic: the last item seen
-	epoch  string
 	up     bool
 	everUp bool
 	left   bool

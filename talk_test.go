@@ -157,7 +157,6 @@ type talker struct {
 	decode  func(into any) error
 	names   map[string]any
 	waiting map[string][]any // what came and was not expected yet, by call
-	sniffed bool
 }
 
 func talk(t *testing.T, r road, enc string, line int, steps string) {

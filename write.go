@@ -19,7 +19,6 @@ type output struct {
 	spare     []byte // the buffer before, for the next
 	flushing  bool
 	scheduled bool  // a goroutine is on its way to flush
-	writing   int   // bytes of the piece under way
 	taken     int64 // bytes ever taken out of buf
 	blocked   []*inbound
 

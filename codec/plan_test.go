@@ -153,21 +153,21 @@ func TestSnake(t *testing.T) {
 // clause: D1, D2, T9
 func TestDescription(t *testing.T) {
 	type all struct {
-		Name    string   `doc:"Who." min:"1" max:"32" pattern:"[a-z]*" default:"ann" example:"bob"`
-		Wait    *float64 `min:"0" unit:"s" default:"2.5"`
-		Tags    []string `sabir:"labels,optional" max:"3" example:"[\"a\"]"`
-		Age     uint8    `deprecated:"Use born." since:"1.2"`
-		Secret  []byte   `sensitive:"true" example:"AQID"`
-		Hidden  int      `sabir:"-"`
-		private int
-		Born    time.Time `example:"2026-11-23T10:00:00Z"`
-		Wide    int64     `default:"5"`
-		Shape   *shape
-		Node    node
-		Page    list[node]
-		Colour  colour
-		Any     any
-		Map     map[string][]int
+		Name   string   `doc:"Who." min:"1" max:"32" pattern:"[a-z]*" default:"ann" example:"bob"`
+		Wait   *float64 `min:"0" unit:"s" default:"2.5"`
+		Tags   []string `sabir:"labels,optional" max:"3" example:"[\"a\"]"`
+		Age    uint8    `deprecated:"Use born." since:"1.2"`
+		Secret []byte   `sensitive:"true" example:"AQID"`
+		Hidden int      `sabir:"-"`
+		_      int
+		Born   time.Time `example:"2026-11-23T10:00:00Z"`
+		Wide   int64     `default:"5"`
+		Shape  *shape
+		Node   node
+		Page   list[node]
+		Colour colour
+		Any    any
+		Map    map[string][]int
 	}
 	fields, ok := For[all]().Fields()
 	if !ok {

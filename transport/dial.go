@@ -85,7 +85,7 @@ func dialCommand(addr Address, words []string, stderr io.Writer) (*Conn, error) 
 	}
 	c, err := start(addr.String(), words, stderr)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", addr, cause(nil, err))
+		return nil, fmt.Errorf("%s: %w", addr, cause(context.Background(), err))
 	}
 	return NewConn(c, Peer{Transport: addr.Scheme, PID: c.cmd.Process.Pid}), nil
 }
@@ -100,7 +100,7 @@ func checkPath(path string) error {
 
 // cause digs out of an error of net or os/exec what went wrong; the rest repeats the address in other words.
 func cause(ctx context.Context, err error) error {
-	if ctx != nil && ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	var errno syscall.Errno

@@ -144,7 +144,7 @@ func bind(path string, lock *lock) (*Listener, error) {
 		return nil, &InUseError{path} // somebody without our lock was faster
 	}
 	if err != nil {
-		return nil, fmt.Errorf("unix:%s: %w", path, cause(nil, err))
+		return nil, fmt.Errorf("unix:%s: %w", path, cause(context.Background(), err))
 	}
 	l := &Listener{ln: ln.(*net.UnixListener), path: path, lock: lock, closing: make(chan struct{})}
 	l.ln.SetUnlinkOnClose(false) // net would remove whatever is there; Close looks first
@@ -186,7 +186,7 @@ func (l *Listener) Accept() (*Conn, error) {
 		case errors.Is(err, net.ErrClosed):
 			return nil, net.ErrClosed
 		case !temporary(err):
-			return nil, fmt.Errorf("unix:%s: %w", l.path, cause(nil, err))
+			return nil, fmt.Errorf("unix:%s: %w", l.path, cause(context.Background(), err))
 		}
 		// Without the pause a process out of descriptors would spin here, and could not free any.
 		timer := time.NewTimer(pause)

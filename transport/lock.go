@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -91,7 +92,7 @@ func (l *lock) clear(path string) error {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return os.Remove(path)
 	}
-	return &RefusedError{path, fmt.Sprintf("cannot be told stale (%v); it was left alone", cause(nil, err))}
+	return &RefusedError{path, fmt.Sprintf("cannot be told stale (%v); it was left alone", cause(context.Background(), err))}
 }
 
 // release removes the lock file, if it is still ours, before it lets go: no litter is left, and own can tell. The explicit unlock

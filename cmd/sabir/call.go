@@ -55,7 +55,7 @@ func (a *app) call(ctx context.Context, method string, words []string) error {
 	if err != nil {
 		return a.timed(method, err)
 	}
-	defer t.client.Close()
+	defer t.close()
 	p.service = t.service
 	params, err := t.params(args)
 	if err != nil {
@@ -116,6 +116,7 @@ func (a *app) stream(ctx context.Context, t *target, params sabir.Body, p *print
 	if p.isBytes(t.member.Item) && !a.json && len(p.picks) == 0 {
 		b := &byteSink{app: a, method: t.method, progress: a.progress()}
 		defer b.progress.done()
+		a.hasten(ctx, t)
 		call.Window, sink = byteWindow, b.item
 	}
 	_, err := t.client.Handle(ctx, &call, sink)

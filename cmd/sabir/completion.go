@@ -48,7 +48,7 @@ func (a *app) completeMember(c *cobra.Command, words []string, typed string) ([]
 		return a.completeService(ctx, c.Name() == "describe"), silent | cobra.ShellCompDirectiveNoSpace
 	}
 	service, _, _ := strings.Cut(typed, ".")
-	client, err := a.dial(ctx, a.addressOf(service))
+	client, err := a.dial(ctx, a.addressOf(service), false)
 	if err != nil {
 		return nil, silent
 	}
@@ -99,7 +99,7 @@ func (a *app) completeArgument(ctx context.Context, words []string, typed string
 	if err != nil {
 		return nil, silent
 	}
-	defer t.client.Close()
+	defer t.close()
 	if t.member == nil {
 		return nil, silent
 	}

@@ -47,7 +47,7 @@ func (a *app) describe(ctx context.Context, name string) error {
 	}
 	ctx, cancel := a.limited(ctx)
 	defer cancel()
-	client, err := a.dial(ctx, address)
+	client, err := a.dial(ctx, address, false)
 	if err != nil {
 		return a.timed(name, err)
 	}

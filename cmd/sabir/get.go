@@ -40,7 +40,7 @@ func (a *app) get(ctx context.Context, method string, words []string) error {
 	if err != nil {
 		return a.timed(method, err)
 	}
-	defer t.client.Close()
+	defer t.close()
 	if err := t.mayGet(); err != nil {
 		return err
 	}

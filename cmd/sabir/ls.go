@@ -104,7 +104,7 @@ func (a *app) lsOne(ctx context.Context, address string) error {
 func (a *app) ask(ctx context.Context, address string) ([]offered, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.patience())
 	defer cancel()
-	client, err := a.dial(ctx, address)
+	client, err := a.dial(ctx, address, false)
 	if err != nil {
 		return nil, err
 	}

@@ -155,7 +155,7 @@ func appendCompact(dst []byte, v wire.Value) []byte {
 	if err != nil {
 		return append(dst[:start], "null"...)
 	}
-	if bytes.IndexAny(dst[start:], " \t\r\n") < 0 {
+	if !bytes.ContainsAny(dst[start:], " \t\r\n") {
 		return dst
 	}
 	var b bytes.Buffer

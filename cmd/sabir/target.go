@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/idl"
+	"github.com/sabir-ipc/sabir/transport"
 	"github.com/sabir-ipc/sabir/wire"
 )
 
@@ -15,6 +17,7 @@ import (
 // connection.
 type target struct {
 	client  *sabir.Client
+	address string
 	method  string       // "lounge.say"
 	service *idl.Service // nil: a stranger, which does not describe itself
 	member  *idl.Member  // nil: a stranger's, or there is none of that name
@@ -34,11 +37,11 @@ func (a *app) open(ctx context.Context, method string) (*target, error) {
 	case address == "rpc":
 		return nil, &usage{"every service offers rpc; say which one is meant", "sabir -a NAME call " + method}
 	}
-	client, err := a.dial(ctx, address)
+	client, err := a.dial(ctx, address, false)
 	if err != nil {
 		return nil, err
 	}
-	t := &target{client: client, method: method}
+	t := &target{client: client, address: address, method: method}
 	if dotted {
 		err = t.describe(ctx, service, member)
 	}
@@ -60,9 +63,29 @@ func (a *app) addressOf(service string) string {
 	return service
 }
 
-func (a *app) dial(ctx context.Context, address string) (*sabir.Client, error) {
-	return sabir.Dial(ctx, address, &sabir.DialOptions{Stderr: a.errout, Log: slog.New(slog.DiscardHandler)})
+func (a *app) dial(ctx context.Context, address string, cbor bool) (*sabir.Client, error) {
+	return sabir.Dial(ctx, address, &sabir.DialOptions{CBOR: cbor, Stderr: a.errout, Log: slog.New(slog.DiscardHandler)})
 }
+
+// hasten goes over to a connection that speaks CBOR, where that costs no more
+// than another socket and the service can. Bytes travel at twice the speed
+// without base64.
+func (a *app) hasten(ctx context.Context, t *target) {
+	at, err := transport.Parse(t.address)
+	if err != nil || at.Scheme != "name" && at.Scheme != "unix" {
+		return
+	}
+	info, err := sabir.Do[struct{ Features []string }](ctx, t.client, "rpc.info", nil)
+	if err != nil || !slices.Contains(info.Features, "cbor") {
+		return
+	}
+	if client, err := a.dial(ctx, t.address, true); err == nil {
+		t.client.Close()
+		t.client = client
+	}
+}
+
+func (t *target) close() { t.client.Close() }
 
 func (t *target) describe(ctx context.Context, service, member string) error {
 	services, _, err := describe(ctx, t.client, service)

@@ -71,7 +71,7 @@ func (w *watching) run(ctx context.Context, words []string) error {
 	if err != nil {
 		return w.timed(w.method, cause(limit, err))
 	}
-	defer t.client.Close()
+	defer t.close()
 	switch {
 	case t.service != nil && t.member != nil && !t.kind().Subscribed():
 		return &usage{fmt.Sprintf("%s is a %s: nothing to watch", w.method, t.kind()), "sabir call " + w.method}

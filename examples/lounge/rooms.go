@@ -106,7 +106,7 @@ func (r *rooms) join(_ context.Context, in joinParams) (joinResult, error) {
 	return joinResult{len(room)}, errors.Join(kept, err)
 }
 
-func (p joinParams) member() member { return member{p.Room, p.Name} }
+func (p joinParams) member() member { return member(p) }
 
 // leave ends the room with its last member.
 func (r *rooms) leave(_ context.Context, in member) (sabir.None, error) {
