@@ -331,8 +331,7 @@ func (d *decoder) dict(p *plan, v reflect.Value) {
 		return
 	}
 	m := reflect.MakeMap(v.Type())
-	k := reflect.New(v.Type().Key()).Elem()
-	elem := reflect.New(p.elem.typ).Elem()
+	var k, elem reflect.Value // the same for all entries: the map has copies
 	n := 0
 	for it := d.c.Open(); d.c.More(&it); n++ {
 		key := string(d.c.Key())
@@ -341,6 +340,9 @@ func (d *decoder) dict(p *plan, v reflect.Value) {
 			continue
 		}
 		d.path = append(d.path, step{name: key, key: true})
+		if !elem.IsValid() {
+			k, elem = reflect.New(v.Type().Key()).Elem(), reflect.New(p.elem.typ).Elem()
+		}
 		elem.SetZero()
 		d.value(p.elem, elem)
 		k.SetString(key)

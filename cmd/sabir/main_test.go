@@ -31,6 +31,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("SABIR_DIR", dir)
 			env.Setenv("SABIR_ADDRESS", "")
 			env.Setenv("TERM", "xterm")
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command takes a second under -race
 			return os.Mkdir(dir, 0o700)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
