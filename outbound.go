@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/sabir-ipc/sabir/wire"
 )
@@ -181,6 +182,9 @@ func pass(ctx context.Context, a *arrival, sink Sink) error {
 func (c *conn) send(ctx context.Context, call *Call) (*outbound, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if !utf8.ValidString(call.Method) || !utf8.ValidString(call.Trace) {
+		return nil, errors.New("sabir: method or trace is not UTF-8")
 	}
 	m := wire.Message{Method: []byte(call.Method), Window: int64(call.Window), Trace: call.Trace}
 	if call.Since != nil {

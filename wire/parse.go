@@ -3,6 +3,7 @@ package wire
 import (
 	"fmt"
 	"hash/maphash"
+	"strings"
 )
 
 // Parser checks frames and takes messages apart. It belongs to one goroutine at
@@ -209,6 +210,13 @@ func known(key []byte) bool {
 	return false
 }
 
+// misspelt reports whether a member differs from a known one only in case: with
+// "Id" for "id" a request must not run as a notification. spec [M6]
+func misspelt(member string) bool {
+	lower := []byte(strings.ToLower(member))
+	return string(lower) == "id" || known(lower)
+}
+
 func (p *Parser) unknown(key []byte) {
 	if p.extra == "" {
 		p.extra = string(key)
@@ -322,7 +330,7 @@ func (p *Parser) check(m *Message) error {
 		if m.ID.IsNull() {
 			p.fault("id", "null is no id")
 		}
-		if p.extra != "" && !m.ID.IsZero() {
+		if p.extra != "" && (!m.ID.IsZero() || misspelt(p.extra)) {
 			p.fault(p.extra, "unknown in a request")
 		}
 	case p.extra != "":
