@@ -56,7 +56,7 @@ func newCall(ctx context.Context, method string, params any, window int) (Call, 
 const defaultWindow = 256
 
 // Items reads a stream, item by item. Leaving the loop cancels the call. An
-// error is the last thing the loop gets.
+// error is the last thing the loop gets. T is the type of the items, or Body.
 func Items[T any](ctx context.Context, h Handler, method string, params any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
@@ -65,7 +65,10 @@ func Items[T any](ctx context.Context, h Handler, method string, params any) ite
 			yield(zero, err)
 			return
 		}
-		s := &itemSink[T]{codec: codec.For[T](), yield: yield}
+		s := &itemSink[T]{yield: yield}
+		if _, raw := any(new(T)).(*Body); !raw {
+			s.codec = codec.For[T]()
+		}
 		if _, err := h.Handle(ctx, &call, s); err != nil && !s.left {
 			yield(zero, err)
 		}

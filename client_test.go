@@ -444,3 +444,29 @@ func TestConnections(t *testing.T) {
 		return err == nil
 	})
 }
+
+// Bodies pass as they are, line ends or not.
+// clause: L1
+func TestBodies(t *testing.T) {
+	encodings(t, func(t *testing.T, cbor bool) {
+		r := newRestartable(t, probe.New())
+		c := dial(t, r.path, sabir.DialOptions{CBOR: cbor})
+		params, err := sabir.JSONBody([]byte("{\r\n \"text\":\n\"x\"\n}\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := sabir.Do[text](t.Context(), c, "probe.echo", params); err != nil || got.Text != "x" {
+			t.Errorf("got %q, %v", got.Text, err)
+		}
+		n := 0
+		for item, err := range sabir.Items[sabir.Body](t.Context(), c, "probe.count", map[string]any{"to": 3}) {
+			n++
+			if json, jerr := item.JSON(); err != nil || jerr != nil || string(json) != fmt.Sprintf(`{"n":%d}`, n) {
+				t.Errorf("got %s, %v, %v", json, err, jerr)
+			}
+		}
+		if n != 3 {
+			t.Errorf("%d items", n)
+		}
+	})
+}

@@ -17,6 +17,7 @@
 package sabir
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -112,6 +113,11 @@ func JSONBody(text []byte) (Body, error) {
 	p := wire.Parser{Enc: wire.JSON}
 	if err := p.Check(text); err != nil {
 		return Body{}, err
+	}
+	// A message is one line, and line ends that are good JSON stand only between
+	// values, where a blank does as well.
+	if bytes.ContainsAny(text, "\r\n") {
+		text = bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("\n"), []byte(" ")), []byte("\r"), []byte(" "))
 	}
 	return Body{raw: wire.Value{Enc: wire.JSON, Raw: text}}, nil
 }
