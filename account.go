@@ -10,7 +10,18 @@ type account struct {
 	key    any
 	conns  int // guarded by accounts.mu
 	queued atomic.Int64
+	held   atomic.Int64 // bytes of messages that come, and of params
+	subs   atomic.Int64 // requests with a window
 }
+
+// subscribe counts one subscription more or less, on any connection of the caller.
+func (a *account) subscribe(n int64) {
+	if a != nil {
+		a.subs.Add(n)
+	}
+}
+
+func (a *account) subscribed(most int) bool { return a != nil && a.subs.Load() >= int64(most) }
 
 func (a *account) charge(n int) {
 	if a != nil {
@@ -18,10 +29,27 @@ func (a *account) charge(n int) {
 	}
 }
 
-func (a *account) crowded() bool { return a != nil && a.queued.Load() > maxCallerQueue }
+func (a *account) crowded() bool { return a != nil && a.queued.Load() > busyCallerQueue }
+
+// overrun reports whether connections have to be closed: many may have begun to answer before any of them counted.
+func (a *account) overrun() bool { return a != nil && a.queued.Load() > maxCallerQueue }
+
+// hold counts bytes received, unless they are over most.
+func (a *account) hold(n, most int) bool {
+	if a == nil {
+		return true
+	}
+	if a.held.Add(int64(n)) > int64(most) && n > 0 {
+		a.held.Add(int64(-n))
+		return false
+	}
+	return true
+}
 
 // accounts are those of a server. One exists while its caller is connected.
 type accounts struct {
+	most int // connections of one
+
 	mu  sync.Mutex
 	all map[any]*account
 }
@@ -38,7 +66,7 @@ func (as *accounts) open(key any) *account {
 		a = &account{key: key}
 		as.all[key] = a
 	}
-	if a.conns >= maxConnections {
+	if a.conns >= as.most {
 		return nil
 	}
 	a.conns++

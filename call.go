@@ -28,11 +28,17 @@ func Do[Out any](ctx context.Context, h Handler, method string, params any) (Out
 		err = c.do(ctx, &call, nil, func(v wire.Value) error { return RawBody(v).Decode(&out) })
 		return out, err
 	}
-	body, err := h.Handle(ctx, &call, nil)
-	if err == nil {
-		err = body.Decode(&out)
-	}
+	err = handle(ctx, h, call, &out)
 	return out, err
+}
+
+// handle is apart so that Do's call is allocated only where it has to be.
+func handle(ctx context.Context, h Handler, call Call, out any) error {
+	body, err := h.Handle(ctx, &call, nil)
+	if err != nil {
+		return err
+	}
+	return body.Decode(out)
 }
 
 // Notify calls a method without waiting, and without hearing what becomes of it.
@@ -141,7 +147,7 @@ type Event[T any] struct {
 	Value T
 	Key   string // tables
 	Seq   int64  // topics
-	Epoch string // topics, with Up
+	Epoch string // topics: that of Seq
 	Lost  int64  // items of a topic lost before this; -1: an unknown number
 	Err   error  // with Down
 }
@@ -167,7 +173,11 @@ func Watch[T any](ctx context.Context, h Handler, method string, params any, opt
 		if o.Window <= 0 {
 			o.Window = defaultWindow
 		}
-		s := &eventSink[T]{yield: yield, at: o.Since}
+		s := &eventSink[T]{yield: yield}
+		if o.Since != nil {
+			at := *o.Since
+			s.at = &at
+		}
 		if _, raw := any(new(T)).(*Body); !raw {
 			s.codec = codec.For[T]()
 		}
@@ -255,8 +265,14 @@ func (s *eventSink[T]) Item(it Item) error {
 			return err
 		}
 	}
-	if s.at != nil && s.up && it.Seq > 0 {
+	switch {
+	case it.Epoch != "":
+		s.at = &Position{it.Epoch, it.Seq}
+	case s.at != nil && it.Seq > 0:
 		s.at.Seq = it.Seq
+	}
+	if s.at != nil && it.Seq > 0 {
+		e.Epoch = s.at.Epoch
 	}
 	return s.give(e)
 }

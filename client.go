@@ -2,13 +2,16 @@ package sabir
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 
+	"github.com/sabir-ipc/sabir/auth"
 	"github.com/sabir-ipc/sabir/idl"
 	"github.com/sabir-ipc/sabir/transport"
 	"github.com/sabir-ipc/sabir/wire"
@@ -26,6 +29,10 @@ type Client struct {
 	opts    DialOptions
 	redial  bool
 
+	// last is the connection that calls try first, dead or alive: its own lock
+	// tells. Without it all callers would meet at mu, and twice at the connection.
+	last atomic.Pointer[conn]
+
 	mu      sync.Mutex
 	cur     *conn
 	old     []*conn       // lost, their goroutines not waited for
@@ -41,6 +48,16 @@ type DialOptions struct {
 	Env     transport.Env // where names are looked up; default: the environment
 	Stderr  io.Writer     // of exec: and ssh: children; default: os.Stderr
 	Log     *slog.Logger  // default: slog.Default
+	Hub     string        // the id of the hub that the client is part of: each call says on whose behalf it is, by Call.Caller. spec [U1]
+	Limits  Limits        // of Message for both ways, the others for what Handler serves; zero fields mean the defaults
+
+	// Over TCP:
+	KnownHosts          *transport.KnownHosts // default: KnownHostsFile in Env.ClientDir
+	Certificate         *tls.Certificate      // by which the server knows us, instead of a secret
+	PlainBeyondLoopback bool                  // tcp: addresses other than loopback: everyone in between reads and changes everything
+	// Secret finds what to say to a server, as by asking a person. Default: what
+	// is in the address, else in SecretsFile in Env.ClientDir.
+	Secret func(hostPort string) (id string, secret auth.Secret, err error)
 }
 
 // Unanswered is the failure of a call that nobody answered. If Sent, it may
@@ -88,7 +105,8 @@ func NewClient(t *transport.Conn, opts *DialOptions) *Client {
 	if opts != nil {
 		c.opts = *opts
 	}
-	c.cur = c.adopt(t)
+	c.cur = c.adopt(t, false)
+	c.last.Store(c.cur)
 	return c
 }
 
@@ -101,6 +119,7 @@ func (c *Client) Close() error {
 		conns = append(conns, c.cur)
 	}
 	c.cur, c.old = nil, nil
+	c.last.Store(nil)
 	c.mu.Unlock()
 	for _, cn := range conns {
 		cn.close()
@@ -125,16 +144,19 @@ const maxTries = 3
 // do makes the call and hands the result to the function, for whose duration
 // it lasts.
 func (c *Client) do(ctx context.Context, call *Call, sink Sink, result func(wire.Value) error) error {
-	for try := 1; ; try++ {
-		cn, err := c.conn(ctx)
-		if err != nil {
-			return err
+	for try := 0; ; try++ {
+		cn := c.last.Load()
+		if try > 0 || cn == nil {
+			var err error
+			if cn, err = c.conn(ctx); err != nil {
+				return err
+			}
 		}
-		err = cn.call(ctx, call, sink, result)
+		err := cn.call(ctx, call, sink, result)
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		again := try < maxTries && c.redial
+		again := try < maxTries && c.redial && !cn.mute()
 		var lost *Unanswered
 		switch {
 		case errors.Is(err, errNotSent):
@@ -153,6 +175,13 @@ func (c *Client) do(ctx context.Context, call *Call, sink Sink, result func(wire
 			return err
 		}
 	}
+}
+
+// mute reports whether a program was started for this connection and said
+// nothing: the next would not either, and might ask for a password again.
+func (c *conn) mute() bool {
+	kind := c.t.Peer().Transport
+	return (kind == "exec" || kind == "ssh") && c.stats.bytesIn.Load() == 0
 }
 
 // leave gives up a connection whose service is stopping; false: it was given up
@@ -175,8 +204,9 @@ func (c *Client) conn(ctx context.Context) (*conn, error) {
 			return nil, &Unanswered{Err: errClosed}
 		}
 		if c.cur != nil && (c.cur.alive() || !c.redial) {
-			defer c.mu.Unlock()
-			return c.cur, nil
+			cur := c.cur
+			c.mu.Unlock()
+			return cur, nil
 		}
 		if wait := c.dialing; wait != nil {
 			c.mu.Unlock()
@@ -191,7 +221,7 @@ func (c *Client) conn(ctx context.Context) (*conn, error) {
 		c.dialing = done
 		c.mu.Unlock()
 
-		t, err := transport.Dial(ctx, c.address, &transport.DialOptions{Env: c.opts.Env, Stderr: c.opts.Stderr})
+		cn, err := c.open(ctx)
 
 		c.mu.Lock()
 		c.dialing = nil
@@ -201,17 +231,55 @@ func (c *Client) conn(ctx context.Context) (*conn, error) {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
+			if !passingDial(err) {
+				return nil, err
+			}
 			return nil, &Unanswered{Err: err}
 		}
 		if c.closed {
 			c.mu.Unlock()
-			t.Close()
+			cn.close()
+			cn.wait()
 			return nil, &Unanswered{Err: errClosed}
 		}
 		c.retire()
-		c.cur = c.adopt(t)
+		c.cur = cn
+		c.last.Store(c.cur)
 		c.mu.Unlock()
 	}
+}
+
+// open makes a connection to the client's address that is ready for calls.
+func (c *Client) open(ctx context.Context) (*conn, error) {
+	t, err := Connect(ctx, c.address, &c.opts)
+	if err != nil {
+		return nil, err
+	}
+	cn := c.adopt(t, true)
+	shown, ok := t.Shown()
+	if !ok {
+		return cn, nil
+	}
+	// spec [K18]: what the server will show next
+	var info struct {
+		Next *string `sabir:",optional"`
+	}
+	err = cn.call(ctx, &Call{Method: "rpc.info", Window: NoWindow}, nil, func(v wire.Value) error { return RawBody(v).Decode(&info) })
+	if err == nil && info.Next != nil {
+		var next transport.Fingerprint
+		if next, err = transport.ParseFingerprint(*info.Next); err == nil {
+			var known *transport.KnownHosts
+			if known, err = c.opts.knownHosts(); err == nil {
+				err = known.Learn(shown, next)
+			}
+		}
+	}
+	if err != nil {
+		cn.close()
+		cn.wait()
+		return nil, err
+	}
+	return cn, nil
 }
 
 // retire puts the lost connection aside. Calls may still be ending on it.
@@ -228,8 +296,10 @@ func (c *Client) retire() {
 	}
 }
 
-func (c *Client) adopt(t *transport.Conn) *conn {
-	cfg := connConfig{log: c.opts.Log, base: context.Background()}
+// adopt makes a connection of a transport on which nothing was said but, if
+// begun, the magic.
+func (c *Client) adopt(t *transport.Conn, begun bool) *conn {
+	cfg := connConfig{log: c.opts.Log, base: context.Background(), limits: c.opts.Limits, as: c.opts.Hub}
 	if c.opts.Handler != nil {
 		cfg.handler = newRoot(c.opts.Handler, nil, new(stats))
 		cfg.caller = Caller{Level: AccessWrite, Peer: t.Peer()}
@@ -239,7 +309,7 @@ func (c *Client) adopt(t *transport.Conn) *conn {
 	if c.opts.CBOR {
 		enc = wire.CBOR
 	}
-	cn.dial(enc)
+	cn.dial(enc, begun)
 	return cn
 }
 
@@ -264,7 +334,7 @@ func (c *Client) repeatable(ctx context.Context, method string) bool {
 		return false
 	}
 	var answer describeResult
-	err = cn.call(ctx, &Call{Method: "rpc.describe", Params: params, Window: NoWindow}, nil, func(v wire.Value) error {
+	err = cn.call(ctx, &Call{Method: "rpc.describe", Params: params, Window: NoWindow, Caller: Caller{Level: AccessRead}}, nil, func(v wire.Value) error {
 		return RawBody(v).Decode(&answer)
 	})
 	if err != nil {

@@ -1,12 +1,15 @@
 package sabir_test
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"net"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -24,10 +27,11 @@ type number struct{ N int }
 
 // restartable is a service on a socket that can be stopped and started.
 type restartable struct {
-	t    *testing.T
-	path string
-	stop context.CancelFunc
-	done chan error
+	t      *testing.T
+	path   string
+	limits sabir.Limits // from the next start on
+	stop   context.CancelFunc
+	done   chan error
 }
 
 func newRestartable(t *testing.T, h sabir.Handler) *restartable {
@@ -44,7 +48,9 @@ func (r *restartable) start(h sabir.Handler) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop, r.done = stop, make(chan error, 1)
-	go func() { r.done <- sabir.Serve(ctx, ln, h, &sabir.ServeOptions{Log: quiet, Grace: time.Millisecond}) }()
+	go func() {
+		r.done <- sabir.Serve(ctx, ln, h, &sabir.ServeOptions{Log: quiet, Grace: time.Millisecond, Limits: r.limits})
+	}()
 }
 
 func (r *restartable) end() {
@@ -360,6 +366,53 @@ func TestInvalidResult(t *testing.T) {
 			t.Errorf("more than is asked for: %v", err)
 		}
 	})
+}
+
+// A malformed answer ends its call, and the connection lives.
+// clause: M11, M12
+func TestMalformedAnswer(t *testing.T) {
+	near, far := transport.Pipe()
+	c := sabir.NewClient(near, nil)
+	defer c.Close()
+	answers := []string{`"error":"boom"`, `"result":{},"error":{"code":1,"message":"x"}`, `"result":null,"error":{"code":1,"message":"x"}`, `"result":{}`}
+	go func() {
+		in := bufio.NewScanner(far)
+		for _, a := range answers {
+			in.Scan()
+			var m struct{ ID json.RawMessage }
+			json.Unmarshal(in.Bytes(), &m)
+			fmt.Fprintf(far, `{"jsonrpc":"2.0","id":%s,%s}`+"\n", m.ID, a)
+		}
+	}()
+	for i, want := range []string{
+		`InvalidResult: the answer does not fit: member "error": expected an object`,
+		`InvalidResult: the answer does not fit: expected one of method, result and error`,
+		"error 1: x", "",
+	} {
+		got := ""
+		if _, err := sabir.Do[sabir.None](t.Context(), c, "a.b", nil); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", answers[i], got, want)
+		}
+	}
+}
+
+// A program that says nothing is started once.
+func TestMuteProgram(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "starts")
+	c, err := sabir.Dial(t.Context(), "exec:sh -c 'echo start >>"+log+"; read x'", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := sabir.Do[any](t.Context(), c, "rpc.info", nil); !errors.Is(err, sabir.ErrOutcomeUnknown) && !errors.Is(err, sabir.ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
+	if starts, err := os.ReadFile(log); err != nil || string(starts) != "start\n" {
+		t.Errorf("%q, %v", starts, err)
+	}
 }
 
 // Peers are symmetric: the service calls the client that calls it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sabir-ipc/sabir/transport"
@@ -22,25 +23,33 @@ type conn struct {
 	handler Handler // nil: it only makes calls
 	base    context.Context
 	log     *slog.Logger
+	stats   *stats
+	limits  Limits
+	hub     bool   // what the peer states as caller is believed
+	as      string // the id of the hub that we are, which states callers; empty: we call for ourselves
+	strict  bool   // speaks like a client: sends jsonrpc, says nothing about ports
+
+	goroutines *sync.WaitGroup // its own, or the server's
+	stated     atomic.Pointer[statement]
+
+	mu      sync.Mutex // guards everything below
+	enc     wire.Encoding
 	caller  Caller
 	account *account
-	stats   *stats
-	strict  bool // speaks like a client: sends jsonrpc, says nothing about ports
 
-	goroutines sync.WaitGroup
-
-	mu     sync.Mutex // guards everything below
-	enc    wire.Encoding
-	end    error // why the connection is over; nil while it is not
-	eof    bool  // the peer sends no more
-	broken error // nothing can be sent any more; what the peer sent may still be read
+	end     error // why the connection is over; nil while it is not
+	eof     bool  // the peer sends no more
+	parting error // why it will be over once all is sent
+	broken  error // nothing can be sent any more; what the peer sent may still be read
 
 	out  output
 	role role
 
-	served    map[wire.ID]*inbound // those that can be cancelled
-	running   int                  // handlers of calls that have not returned
-	subs      int                  // and of requests with a window
+	served    map[wire.ID]*inbound  // those that can be cancelled
+	notified  map[*inbound]struct{} // and those that nobody waits for
+	running   int                   // handlers of calls that have not returned
+	subs      int                   // and of requests with a window
+	held      int                   // bytes that hold has counted
 	draining  bool
 	goneAway  bool  // the peer sent rpc.goaway
 	left      bool  // and we went
@@ -49,8 +58,15 @@ type conn struct {
 	waiting   []*outbound // those whose caller is blocked, waiting
 	lastID    int64
 	onClose   func()
-	versioned bool // the peer sent jsonrpc, or we begin to
+	visit     func(t *transport.Conn, first []byte) // takes what turns out to be HTTP; nil: nobody does
+	handed    bool                                  // it was, so the transport is no longer ours
+	stranger  *stranger                             // nil: the caller is known
+	gone      func()                                // whom the server has told of the connection; nil: nobody
+	versioned bool                                  // the peer sent jsonrpc, or we begin to
 	methods   map[string]string
+	behalf    believed
+	load      load             // the peer's own
+	loads     map[string]*load // of the callers that it states, while they have calls under way
 }
 
 // connConfig is what a conn is made with.
@@ -59,18 +75,28 @@ type connConfig struct {
 	base    context.Context
 	log     *slog.Logger
 	caller  Caller
+	hub     bool   // the peer is one
+	as      string // and so are we, by that id
 	account *account
 	stats   *stats
+	limits  Limits
 	onClose func() // called once, when the connection is over
+
+	// goroutines counts those of all connections of a server: one to wait for
+	// each connection would be an eighth of what an idle one takes.
+	goroutines *sync.WaitGroup
 }
 
 var errClosed = errors.New("connection closed")
 
 func newConn(t *transport.Conn, cfg connConfig) *conn {
 	c := &conn{
-		t: t, handler: cfg.handler, base: cfg.base, log: cfg.log, caller: cfg.caller,
-		account: cfg.account, stats: cfg.stats, onClose: cfg.onClose,
-		served: make(map[wire.ID]*inbound), made: make(map[int64]*outbound),
+		t: t, handler: cfg.handler, base: cfg.base, log: cfg.log, caller: cfg.caller, hub: cfg.hub, as: cfg.as,
+		account: cfg.account, stats: cfg.stats, limits: cfg.limits.filled(), onClose: cfg.onClose, goroutines: cfg.goroutines,
+		served: make(map[wire.ID]*inbound), notified: make(map[*inbound]struct{}), made: make(map[int64]*outbound),
+	}
+	if c.goroutines == nil {
+		c.goroutines = new(sync.WaitGroup)
 	}
 	if c.stats == nil {
 		c.stats = new(stats)
@@ -88,17 +114,20 @@ func (c *conn) start() {
 	go c.readOn(true)
 }
 
-// dial begins a connection of ours in the given encoding.
-func (c *conn) dial(enc wire.Encoding) {
+// dial begins a connection of ours in the given encoding, whose magic was sent
+// if it is begun.
+func (c *conn) dial(enc wire.Encoding, begun bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.enc = enc
 	c.role.reader.SetEncoding(enc)
 	c.role.parser.Enc = enc
 	c.strict = true
-	if enc == wire.CBOR {
+	switch {
+	case enc == wire.CBOR && begun:
+	case enc == wire.CBOR:
 		c.out.buf = append(c.out.buf, wire.Magic[:]...)
-	} else {
+	default:
 		c.versioned = true // spec [M5]: we may be talking to anybody
 	}
 	if c.handler != nil || !c.role.canLead {
@@ -118,17 +147,25 @@ func (c *conn) fail(why error) {
 	for _, in := range c.served {
 		in.abandon(context.Canceled)
 	}
+	for in := range c.notified {
+		in.abandon(context.Canceled)
+	}
 	clear(c.served)
 	for id, o := range c.made {
 		delete(c.made, id)
 		o.lost(c.out.sent(o))
 	}
 	c.out.drop(c)
+	c.account.hold(-c.held, 0)
+	c.held = 0
 	c.role.stop()
 	c.goroutines.Add(1)
+	handed := c.handed
 	go func() {
 		defer c.goroutines.Done()
-		c.t.Close()
+		if !handed {
+			c.t.Close()
+		}
 		if c.onClose != nil {
 			c.onClose()
 		}
@@ -144,6 +181,21 @@ func (c *conn) close() {
 
 // wait returns when the last goroutine of the connection has.
 func (c *conn) wait() { c.goroutines.Wait() }
+
+// spawn runs f in a goroutine of the connection; false: it is over.
+func (c *conn) spawn(f func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.end != nil {
+		return false
+	}
+	c.goroutines.Add(1)
+	go func() {
+		defer c.goroutines.Done()
+		f()
+	}()
+	return true
+}
 
 // alive reports whether new calls may be made here.
 func (c *conn) alive() bool {
@@ -189,6 +241,9 @@ func (c *conn) cancelAll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, in := range c.served {
+		in.cancel(context.Canceled)
+	}
+	for in := range c.notified {
 		in.cancel(context.Canceled)
 	}
 	c.flushLater()

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+
+	"github.com/sabir-ipc/sabir/codec"
+	"github.com/sabir-ipc/sabir/idl"
 )
 
 // MemberOption is a part of the declaration of a member.
@@ -26,7 +29,7 @@ func Errors(samples ...error) MemberOption {
 				return err
 			}
 			m.errors = append(m.errors, d)
-			m.desc.Errors = append(m.desc.Errors, d.typ.Name())
+			m.desc.Errors = append(m.desc.Errors, errorName(d.typ))
 		}
 		return nil
 	}
@@ -42,6 +45,56 @@ func (s *Service) Errors(samples ...error) {
 			panic(fmt.Sprintf("sabir: %s: error %T cannot be declared: %v", s.desc.Name, e, err))
 		}
 	}
+}
+
+// DescribeType describes a named type ahead of the members that use it, which
+// fixes its place among the types, and with a doc, if that is not empty.
+func DescribeType[T any](s *Service, doc string) {
+	t := reflect.TypeFor[T]()
+	c, err := codec.Of(t)
+	if err == nil && codec.TypeName(t) == "" {
+		err = fmt.Errorf("it has no name")
+	}
+	s.describe(t, err, func() {
+		c.Named(false, func(n idl.NamedType, goType reflect.Type) {
+			if goType != t || s.types[n.Name] != nil {
+				return
+			}
+			if doc != "" {
+				n.Doc = doc
+			}
+			s.types[n.Name] = t
+			s.desc.Types = append(s.desc.Types, n)
+		})
+	})
+}
+
+// DescribeError is DescribeType for an error.
+func DescribeError[E error](s *Service, doc string) {
+	var e E
+	s.describe(reflect.TypeFor[E](), nil, func() {
+		_, err := s.addError(e)
+		if err != nil {
+			panic(fmt.Sprintf("sabir: %s: error %T cannot be declared: %v", s.desc.Name, e, err))
+		}
+		for i := range s.desc.Errors {
+			if ne := &s.desc.Errors[i]; doc != "" && ne.Name == errorName(reflect.TypeFor[E]()) {
+				ne.Doc = doc
+			}
+		}
+	})
+}
+
+func (s *Service) describe(t reflect.Type, err error, add func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil && s.sealed {
+		err = fmt.Errorf("the service was served already")
+	}
+	if err != nil {
+		panic(fmt.Sprintf("sabir: %s: type %v cannot be described: %v", s.desc.Name, t, err))
+	}
+	add()
 }
 
 // Flags of members. spec [D4]
@@ -62,7 +115,7 @@ var (
 // the kind of member has of itself.
 func Needs(level Access) MemberOption {
 	return func(m *member) error {
-		if !NoAccess.Allows(NoAccess) || !level.Allows(AccessRead) {
+		if !level.Allows(AccessRead) {
 			return fmt.Errorf("%q is no access level", level)
 		}
 		m.desc.Access = level
@@ -82,8 +135,12 @@ func Since(version string) MemberOption {
 
 // Accept is asked before a subscription, or a plain request, to a topic, state
 // or table begins; its error refuses it. P is the type of the member's params.
+// A nil function refuses nobody.
 func Accept[P any](f func(ctx context.Context, params P) error) MemberOption {
 	return func(m *member) error {
+		if f == nil {
+			return nil
+		}
 		if !m.desc.Kind.Subscribed() {
 			return fmt.Errorf("accept is for topics, states and tables")
 		}

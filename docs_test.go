@@ -26,7 +26,7 @@ import (
 //	```go [FILE]     occurs in a file under examples/; with FILE it is written there for the sh blocks after it, and all
 //	                 blocks of FILE together are a whole file under examples/
 //	```python FILE   is written to FILE, which a later sh line must run
-//	```sabir         occurs in a .sabir file under examples/
+//	```sabir         occurs in a .sabir file under examples/; so do html, nginx and caddy in theirs
 //	```text          is neither
 
 const (
@@ -83,9 +83,9 @@ func (p *docPage) check(b docBlock, tool func(name, line string) bool) error {
 		return nil
 	case "sh":
 		return p.commands(b, tool)
-	case "sabir":
-		if !p.occurs(b.text, ".sabir") {
-			return fmt.Errorf("no .sabir file under examples/ has this")
+	case "sabir", "html", "nginx", "caddy":
+		if !p.occurs(b.text, docKinds[b.lang]) {
+			return fmt.Errorf("no %s file under examples/ has this", docKinds[b.lang])
 		}
 		return nil
 	case "go":
@@ -165,7 +165,7 @@ func (p *docPage) commands(b docBlock, tool func(name, line string) bool) error 
 	}
 	for _, c := range all {
 		run := true
-		for _, name := range []string{"nc", "python3"} {
+		for _, name := range []string{"nc", "python3", "curl"} {
 			if slices.Contains(strings.Fields(c.line), name) {
 				run = tool(name, c.line)
 			}
@@ -217,6 +217,10 @@ func newDocShell(dir, bin, sockets string) (*docShell, error) {
 	if err != nil {
 		return nil, err
 	}
+	built, err := exec.Command("go", "env", "GOCACHE").Output() // below XDG_CACHE_HOME, unless it is said
+	if err != nil {
+		return nil, err
+	}
 	read, in, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -234,8 +238,8 @@ func newDocShell(dir, bin, sockets string) (*docShell, error) {
 	s.cmd.Stdout, s.cmd.Stderr = outWrite, outWrite
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	s.cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "PWD="+dir, "LC_ALL=C.UTF-8", "BASH_ENV=",
-		"SABIR_DIR="+sockets, "XDG_RUNTIME_DIR="+filepath.Dir(sockets), "SABIR_ADDRESS=", "SABIR_REPO="+repo,
-		"GOWORK=off", "GOFLAGS=-mod=mod", "GOPROXY=off")
+		"SABIR_DIR="+sockets, "XDG_CACHE_HOME="+filepath.Join(filepath.Dir(sockets), "cache"), "XDG_RUNTIME_DIR="+filepath.Dir(sockets), "XDG_STATE_HOME="+filepath.Join(filepath.Dir(sockets), "state"), "SABIR_ADDRESS=", "SABIR_REPO="+repo,
+		"GOCACHE="+strings.TrimSpace(string(built)), "GOWORK=off", "GOFLAGS=-mod=mod", "GOPROXY=off")
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -433,7 +437,11 @@ func TestDocs(t *testing.T) {
 				t.Fatalf("%s: %v", page, err)
 			}
 			p := newDocPage(t, bin)
+			ports := docPorts(t)
 			for _, b := range blocks {
+				if b.lang == "sh" {
+					b.text = ports.Replace(b.text)
+				}
 				tool := func(name, line string) bool { return docTool(t, name, line) }
 				if err := p.check(b, tool); err != nil {
 					t.Fatalf("%s:%d: %v", page, b.line, err)
@@ -481,6 +489,7 @@ func TestDocsTwoCommands(t *testing.T) {
 	for _, c := range []struct{ line, output string }{
 		{`unset GOWORK GOFLAGS && cd "$SABIR_REPO"`, ""},
 		{"./test -h", "usage: ./test …\n…"},
+		{"go build -o /dev/null ./cmd/sabir", ""}, // which may take longer than what runs in the background gets
 		{commands[0] + " &", "…\nsabir: lounge listens on …\n…"},
 	} {
 		want := strings.Split(c.output, "\n")

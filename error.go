@@ -65,7 +65,7 @@ func (e *Error) As(target any) bool {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if t.Kind() != reflect.Struct || t.Name() == "" || t.Name() != e.ShortName() || e.Code != int(wire.Declared) {
+	if t.Kind() != reflect.Struct || t.Name() == "" || errorName(t) != e.ShortName() || e.Code != int(wire.Declared) {
 		return false
 	}
 	fresh := reflect.New(t)
@@ -124,6 +124,7 @@ type (
 	}
 	limitParams  struct{ Limit *string }
 	deniedParams struct{ Needs idl.Access }
+	memberNeeded struct{ Needs string }
 	sizeParams   struct {
 		Limit   int
 		Started bool `sabir:",optional"`
@@ -168,11 +169,26 @@ func Unavailable(format string, args ...any) *Error {
 	return newError(wire.Unavailable, nil, format, args...)
 }
 
+// Denied is the answer of a handler or hook to a caller who lacks a level of
+// access, the one that is needed, where the declared one does not say it all:
+// it means that nothing was done. spec [E4]
+func Denied(needs Access, format string, args ...any) *Error {
+	return newError(wire.Denied, &deniedParams{needs}, format, args...)
+}
+
+// InvalidParams is the answer of a Handler that judges params by itself. spec [M8]
+func InvalidParams(faults []Fault) *Error { return invalidParams(faults) }
+
+// MethodNotFound is the answer of a Handler that does not have what was called,
+// but has members of the full names given: the nearest is told. spec [M7]
+func MethodNotFound(method string, members []string) *Error { return notFound(method, method, members) }
+
 func busy(limit, format string, args ...any) *Error {
 	return newError(wire.Busy, &limitParams{&limit}, format, args...)
 }
 
 func notFound(method, what string, names []string) *Error {
+	method = wire.Clip(method)
 	p := notFoundParams{Method: method}
 	hint := ""
 	if near := codec.Nearest(what, names); near != "" {
@@ -182,11 +198,26 @@ func notFound(method, what string, names []string) *Error {
 	return newError(wire.MethodNotFound, &p, "no member %s%s", method, hint)
 }
 
+// ErrorOf returns what a caller is told of an error that a Handler returned, nil
+// of none.
+func ErrorOf(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	e, _ := toWire(err)
+	return fromWire(e)
+}
+
 // toWire turns what a Handler returned into an answer; ok is false for an error
 // whose text must not leave the process. spec [E3]
 func toWire(err error) (e *wire.Error, ok bool) {
 	var se *Error
+	var lost *Unanswered
 	switch {
+	case errors.As(err, &lost) && lost.Sent:
+		return protocolWire(wire.OutcomeUnknown, "the service went away before it answered"), true
+	case errors.As(err, &lost):
+		return protocolWire(wire.Unavailable, "the service is not there"), true
 	case errors.As(err, &se):
 		v, verr := se.Params.Value()
 		if verr != nil {
@@ -194,11 +225,15 @@ func toWire(err error) (e *wire.Error, ok bool) {
 		}
 		return &wire.Error{Code: wire.Code(se.Code), Message: se.Message, Name: se.Name, Params: v}, true
 	case errors.Is(err, context.DeadlineExceeded):
-		return &wire.Error{Code: wire.DeadlineExceeded, Name: wire.DeadlineExceeded.Name(), Message: "the time is up"}, true
+		return protocolWire(wire.DeadlineExceeded, "the time is up"), true
 	case errors.Is(err, context.Canceled):
-		return &wire.Error{Code: wire.Cancelled, Name: wire.Cancelled.Name(), Message: "cancelled"}, true
+		return protocolWire(wire.Cancelled, "cancelled"), true
 	}
-	return &wire.Error{Code: wire.Internal, Name: wire.Internal.Name(), Message: "the service failed; its log says why"}, false
+	return protocolWire(wire.Internal, "the service failed; its log says why"), false
+}
+
+func protocolWire(code wire.Code, message string) *wire.Error {
+	return &wire.Error{Code: code, Name: code.Name(), Message: message}
 }
 
 // fromWire copies an answer out of the frame it came in.

@@ -109,6 +109,31 @@ func ExampleDo() {
 	// InvalidParams: nmae: unknown, did you mean name?; name: required
 }
 
+func ExampleNewRemote() {
+	c := sabir.InProcess(newShop(), nil)
+	defer c.Close()
+
+	ctx := context.Background()
+	shop, err := sabir.NewRemote(ctx, c, "shop")
+	if err != nil {
+		log.Fatal(err)
+	}
+	out, err := shop.Do(ctx, "buy", map[string]any{"name": "bread"})
+	fmt.Println(out, err)
+
+	// Nothing is sent that the description does not allow.
+	_, err = shop.Do(ctx, "buy", map[string]any{"nmae": "bread"})
+	fmt.Println(err)
+
+	_, err = shop.Do(ctx, "buy", map[string]any{"name": "tea"})
+	name, params, ok := shop.Failure(err)
+	fmt.Println(name, params, ok)
+	// Output:
+	// map[cents:250] <nil>
+	// InvalidParams: nmae: unknown, did you mean name?; name: required
+	// SoldOut map[name:tea] true
+}
+
 func ExampleItems() {
 	s := newShop()
 	sabir.Stream(s, "shelf", func(context.Context, sabir.None) (iter.Seq2[item, error], error) {

@@ -30,7 +30,7 @@ const (
 type feeds struct {
 	m      *member
 	item   *codec.Codec
-	fresh  func() source
+	fresh  func(params reflect.Value) (source, error)
 	linger time.Duration
 	listen func(params reflect.Value, listening bool) // told of first and last; may be nil
 
@@ -59,13 +59,14 @@ type feed struct {
 
 	// Under feeds.mu:
 	audience int
+	busy     int  // who is about to publish there
 	held     bool // the program keeps it, with or without an audience
 	heard    bool // it has had an audience
 	timer    *time.Timer
 }
 
 // newFeeds declares a member with an audience.
-func newFeeds(s *Service, kind idl.MemberKind, name string, item, params reflect.Type, opts []MemberOption, fresh func() source) *feeds {
+func newFeeds(s *Service, kind idl.MemberKind, name string, item, params reflect.Type, opts []MemberOption, fresh func(reflect.Value) (source, error)) *feeds {
 	m := declare(s, kind, name, params, opts)
 	fs := &feeds{m: m, fresh: fresh, all: make(map[string]*feed), listen: m.listen}
 	fs.item = s.item(m, item)
@@ -78,6 +79,9 @@ func newFeeds(s *Service, kind idl.MemberKind, name string, item, params reflect
 // and in order; the first comes before the subscriber gets anything.
 func OnListeners[P any](f func(params P, listening bool)) MemberOption {
 	return func(m *member) error {
+		if f == nil {
+			return nil
+		}
 		if t := reflect.TypeFor[P](); !m.desc.Kind.Subscribed() || t != m.ptype {
 			return fmt.Errorf("OnListeners takes %v, not the params of a topic, state or table", t)
 		}
@@ -117,15 +121,36 @@ func (fs *feeds) hold(params reflect.Value) (*feed, error) {
 	}
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	f := fs.all[string(key)]
-	if f == nil {
-		f = fs.add(string(key), params)
-	}
-	if !f.held {
+	f, err := fs.get(string(key), params)
+	if err == nil && !f.held {
 		f.held = true
 		fs.idle--
 	}
-	return f, nil
+	return f, err
+}
+
+// enter returns the feed of params, made if need be, which exit gives back: so
+// long it is the one feed of those params.
+func (fs *feeds) enter(params reflect.Value) (*feed, error) {
+	key, err := fs.key(nil, params)
+	if err != nil {
+		return nil, err
+	}
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	f, err := fs.get(string(key), params)
+	if err == nil {
+		f.busy++
+		f.heard = true // as if somebody had listened: it lingers
+	}
+	return f, err
+}
+
+func (fs *feeds) exit(f *feed) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	f.busy--
+	fs.rest(f)
 }
 
 // drop ends what hold began.
@@ -143,21 +168,28 @@ func (fs *feeds) drop(params reflect.Value) {
 	}
 }
 
-// add makes a feed, with fs.mu held.
-func (fs *feeds) add(key string, params reflect.Value) *feed {
+// get returns the feed of params, made if need be, with fs.mu held.
+func (fs *feeds) get(key string, params reflect.Value) (*feed, error) {
+	if f := fs.all[key]; f != nil {
+		return f, nil
+	}
 	kept := reflect.New(params.Type()).Elem()
 	kept.Set(params)
-	f := &feed{key: key, params: kept, source: fs.fresh()}
+	source, err := fs.fresh(kept)
+	if err != nil {
+		return nil, err
+	}
+	f := &feed{key: key, params: kept, source: source}
 	fs.all[key] = f
 	fs.idle++
 	fs.count.Add(1)
-	return f
+	return f, nil
 }
 
 // rest lets go of a feed that nobody listens to, at once or after the linger
 // time, with fs.mu held.
 func (fs *feeds) rest(f *feed) {
-	if f.audience > 0 || f.held || f.timer != nil {
+	if f.audience > 0 || f.busy > 0 || f.held || f.timer != nil {
 		return
 	}
 	if fs.linger == 0 || !f.heard || fs.idle > maxFeeds {
@@ -171,7 +203,7 @@ func (fs *feeds) rest(f *feed) {
 		fs.mu.Lock()
 		defer fs.mu.Unlock()
 		f.timer = nil
-		if f.audience == 0 && !f.held && fs.all[f.key] == f {
+		if f.audience == 0 && f.busy == 0 && !f.held && fs.all[f.key] == f {
 			fs.remove(f)
 		}
 	})
@@ -206,13 +238,14 @@ func (fs *feeds) join(ctx context.Context, call *Call) (*feed, error) {
 		}
 	}
 	fs.mu.Lock()
-	f := fs.all[string(key)]
-	if f == nil {
-		if fs.idle >= maxFeeds {
-			fs.mu.Unlock()
-			return nil, busy("rings", "over %d params values of %s in use", maxFeeds, call.Method)
-		}
-		f = fs.add(string(key), params)
+	if fs.all[string(key)] == nil && fs.idle >= maxFeeds {
+		fs.mu.Unlock()
+		return nil, busy("rings", "over %d params values of %s in use", maxFeeds, call.Method)
+	}
+	f, err := fs.get(string(key), params)
+	if err != nil {
+		fs.mu.Unlock()
+		return nil, err
 	}
 	f.audience++
 	f.heard = true
@@ -280,12 +313,17 @@ const itemOverhead = 512
 
 // encoding returns the one that sink writes, and remembers it as the likely one.
 func (fs *feeds) encoding(sink Sink) wire.Encoding {
-	enc := wire.JSON
-	if s, ok := sink.(interface{ Encoding() wire.Encoding }); ok {
-		enc = s.Encoding()
-	}
+	enc := encodingOf(sink)
 	fs.enc.Store(uint32(enc))
 	return enc
+}
+
+// encodingOf is what a sink writes, where it says so.
+func encodingOf(sink Sink) wire.Encoding {
+	if s, ok := sink.(interface{ Encoding() wire.Encoding }); ok {
+		return s.Encoding()
+	}
+	return wire.JSON
 }
 
 // encoded is a value in as many encodings as somebody has asked for: it is

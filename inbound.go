@@ -17,14 +17,18 @@ type inbound struct {
 	c        *conn
 	id       wire.ID // zero: nobody waits for an answer
 	call     Call
+	held     int  // bytes that conn.hold has counted
 	windowed bool // asks for items
 	counted  bool // and each needs credit
 	deadline time.Time
+	load     *load
+	stated   string // the caller, as bytes; empty: the peer itself
 
 	ready chan struct{} // the handler that waits for room or credit may look again
 
 	// Guarded by c.mu.
 	credit   int64
+	onward   func(n int64) // gives the credit that comes to whom the items come from; nil: it is ours
 	answered bool
 	live     bool // a subscription that is active
 	listed   bool // among c.out.blocked
@@ -36,11 +40,11 @@ type inbound struct {
 
 type afterFunc struct{ f func() }
 
-func newInbound(c *conn, m *wire.Message) *inbound {
+func newInbound(c *conn, m *wire.Message, caller Caller) *inbound {
 	in := &inbound{c: c, id: m.ID}
 	in.call = Call{
 		Method: c.method(m.Method), Params: RawBody(m.Params), Window: NoWindow, Trace: m.Trace,
-		Caller: c.caller, Notify: m.ID.IsZero(),
+		Caller: caller, Notify: m.ID.IsZero(),
 	}
 	if m.Window >= 0 && !m.ID.IsZero() {
 		in.windowed, in.counted = true, m.Window > 0
@@ -97,7 +101,7 @@ func (in *inbound) run() (body Body, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
-			c.log.Error("sabir: handler panicked", "method", in.call.Method, "panic", p, "stack", string(debug.Stack()))
+			c.log.Error("sabir: handler panicked", "method", wire.Clip(in.call.Method), "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
 	var sink Sink
@@ -111,11 +115,8 @@ func (in *inbound) run() (body Body, err error) {
 // was done. c.mu is held.
 func (in *inbound) finish(body Body, err error) {
 	c := in.c
-	if in.windowed {
-		c.subs--
-	} else {
-		c.running--
-	}
+	c.done(in)
+	c.hold(-in.held)
 	c.role.turn++
 	if in.timer != nil {
 		in.timer.Stop()
@@ -130,15 +131,15 @@ func (in *inbound) finish(body Body, err error) {
 		if err != nil {
 			e, told := toWire(err)
 			if !told || in.id.IsZero() {
-				c.log.Error("sabir: call failed", "method", in.call.Method, "err", err)
+				c.log.Error("sabir: call failed", "method", wire.Clip(in.call.Method), "err", err)
 			}
 			if !in.id.IsZero() {
-				c.out.buf = wire.AppendErrorResponse(c.out.buf, c.enc, c.versioned, in.id, e)
+				c.appendError(in.id, e)
 			}
 		}
 		c.charge()
 	} else if err != nil && !errors.Is(err, in.ctxErr) && !errors.Is(err, context.Canceled) {
-		c.log.Error("sabir: call failed after its end", "method", in.call.Method, "err", err)
+		c.log.Error("sabir: call failed after its end", "method", wire.Clip(in.call.Method), "err", err)
 	}
 	in.over(context.Canceled)
 	if c.eof || c.draining {
@@ -154,8 +155,8 @@ func (in *inbound) answer(body Body) error {
 	}
 	buf, f := wire.OpenResult(c.out.buf, c.enc, c.versioned, in.id)
 	buf, err := body.Append(buf, c.enc)
-	if err == nil && f.Size(buf) > maxMessage {
-		err = tooLarge(maxMessage, true)
+	if err == nil && f.Size(buf) > c.limits.Message {
+		err = tooLarge(c.limits.Message, true)
 	}
 	if err != nil {
 		c.out.buf = f.Undo(buf)
@@ -208,17 +209,41 @@ func (in *inbound) over(why error) {
 		go a.f()
 	}
 	in.after = nil
-	if !in.id.IsZero() && in.c.served[in.id] == in {
+	if in.c.served[in.id] == in {
 		delete(in.c.served, in.id)
 	}
+	delete(in.c.notified, in)
 }
 
 // more adds credit. c.mu is held. spec [S1]
 func (in *inbound) more(n int64) {
-	if in.counted {
-		in.credit = min(in.credit+n, maxWindow)
-		in.wake()
+	if !in.counted {
+		return
 	}
+	n = min(n, maxWindow-in.credit)
+	in.credit += n
+	in.wake()
+	if onward := in.onward; onward != nil && n > 0 {
+		// The other connection has a lock of its own.
+		in.c.goroutines.Add(1)
+		go func() {
+			defer in.c.goroutines.Done()
+			onward(n)
+		}()
+	}
+}
+
+// passCredit has credit given to f as it comes, for items that come from
+// another connection; false: the caller gives none. So what is the newest, and
+// what was lost, is decided where the items are, however many hubs are between.
+// spec [U5]
+func (in *inbound) passCredit(f func(n int64)) bool {
+	in.c.mu.Lock()
+	defer in.c.mu.Unlock()
+	if in.counted {
+		in.onward = f
+	}
+	return in.counted
 }
 
 func (in *inbound) wake() {
@@ -263,23 +288,55 @@ func (in *inbound) Ready(ctx context.Context) error {
 
 // Item sends an item.
 func (in *inbound) Item(it Item) error {
+	in.c.mu.Lock()
+	defer in.c.mu.Unlock()
+	if err := in.write(&it); err != nil {
+		return err
+	}
+	in.begun()
+	return nil
+}
+
+// Room returns how many items may be sent at once, after Ready.
+func (in *inbound) Room() int {
+	if !in.counted {
+		return maxBatch
+	}
+	in.c.mu.Lock()
+	defer in.c.mu.Unlock()
+	return int(min(in.credit, maxBatch))
+}
+
+// Items sends items for which there is room, and takes the lock once for all.
+func (in *inbound) Items(items []Item) error {
+	in.c.mu.Lock()
+	defer in.c.mu.Unlock()
+	for i := range items {
+		if err := in.write(&items[i]); err != nil {
+			return err
+		}
+	}
+	in.begun()
+	return nil
+}
+
+// write appends an item to what waits, with c.mu held.
+func (in *inbound) write(it *Item) error {
 	c := in.c
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if in.ctxErr != nil {
 		return in.ctxErr
 	}
 	if in.counted && in.credit <= 0 {
 		return errors.New("sabir: item without credit: Sink.Ready comes first")
 	}
-	w := wire.Item{ID: in.id, Seq: it.Seq, Lost: it.Lost, Key: it.Key, Keyed: it.Keyed, Gone: it.Gone, Reset: it.Reset}
+	w := wire.Item{ID: in.id, Epoch: it.Epoch, Seq: it.Seq, Lost: it.Lost, Key: it.Key, Keyed: it.Keyed, Gone: it.Gone, Reset: it.Reset}
 	buf, f := wire.OpenItem(c.out.buf, c.enc, c.versioned, &w)
 	var err error
 	if !it.Gone && !it.Reset {
 		buf, err = it.Value.Append(buf, c.enc)
 	}
-	if err == nil && f.Size(buf) > maxMessage {
-		err = tooLarge(maxMessage, true)
+	if err == nil && f.Size(buf) > c.limits.Message {
+		err = tooLarge(c.limits.Message, true)
 	}
 	if err != nil {
 		c.out.buf = f.Undo(buf)
@@ -293,7 +350,6 @@ func (in *inbound) Item(it Item) error {
 	if it.Lost > 0 {
 		c.stats.lost.Add(it.Lost)
 	}
-	in.begun()
 	return nil
 }
 

@@ -27,17 +27,18 @@ var rooms = map[string][]string{
 	"transport":   {},
 	"idl":         {},
 	"codec":       {"wire", "idl"},
-	".":           {"wire", "codec", "transport", "idl"},
+	".":           {"wire", "codec", "transport", "idl", "auth"},
 	"auth":        {},
-	"web":         {".", "idl", "auth"},
+	"web":         {".", "wire", "idl", "auth", "gen"},
 	"gen":         {"idl"},
-	"hub":         {".", "idl", "auth"},
+	"hub":         {".", "wire", "codec", "idl", "transport"},
 	"console":     {"web"},
 	"conformance": {"vectors"},
 	"cmd":         {"*"},
 	"gateway":     {".", "idl"},
 	"bindings":    {"vectors"},
-	"examples":    {"."},
+	"docs":        {},
+	"examples":    {".", "idl", "transport", "web"}, // transport: who serves on stdio needs its Conn
 	"internal":    {},
 }
 

@@ -1,6 +1,7 @@
 package sabir
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -22,6 +23,7 @@ type outbound struct {
 	// Guarded by c.mu.
 	arrived     []arrival // items and lives that the caller has not taken
 	arena       []byte    // what their values are kept in
+	frame       []byte    // what a large result is kept in
 	done        bool
 	result      wire.Value
 	err         error
@@ -43,6 +45,10 @@ type arrival struct {
 const batch = 64
 
 var outbounds = sync.Pool{New: func() any { return &outbound{wake: make(chan struct{}, 1)} }}
+
+// largeResult is from when on a result is not copied out of its frame: the
+// frame goes with it.
+const largeResult = 64 << 10
 
 // errNotSent is the fate of a call of which the peer has not seen a byte.
 var errNotSent = errors.New("not sent")
@@ -97,7 +103,11 @@ func (o *outbound) live(l *wire.Live) {
 // finish takes the response.
 func (o *outbound) finish(result wire.Value, err error) {
 	o.done, o.err = true, err
-	if err == nil {
+	switch {
+	case err != nil:
+	case len(result.Raw) > largeResult:
+		o.result, o.frame = result, o.c.role.reader.Detach()
+	default:
 		o.result = o.keep(result)
 	}
 	o.notify()
@@ -126,10 +136,17 @@ func (c *conn) call(ctx context.Context, call *Call, sink Sink, result func(wire
 	if o == nil || err != nil {
 		return err
 	}
+	if from, ok := ctx.Value(peerKey{}).(*conn); ok && from != c {
+		from.callsOut()
+	}
 	var stop func() bool
 	if ctx.Done() != nil {
 		stop = context.AfterFunc(ctx, func() { c.kick(o) })
 		defer stop()
+	}
+	passes := false
+	if from, ok := sink.(interface{ passCredit(func(int64)) bool }); ok && o.window > 0 {
+		passes = from.passCredit(func(n int64) { c.more(o, n) })
 	}
 	used := 0
 	for {
@@ -147,8 +164,8 @@ func (c *conn) call(ctx context.Context, call *Call, sink Sink, result func(wire
 			if a.live == nil {
 				used++
 			}
-			if o.window > 0 && used >= (o.window+1)/2 {
-				c.more(o, used)
+			if o.window > 0 && !passes && used >= (o.window+1)/2 {
+				c.more(o, int64(used))
 				used = 0
 			}
 		}
@@ -159,7 +176,7 @@ func (c *conn) call(ctx context.Context, call *Call, sink Sink, result func(wire
 		if err == nil {
 			err = result(o.result)
 		}
-		if stop == nil {
+		if stop == nil && !passes {
 			o.recycle() // with a stop, kick may still hold it
 		}
 		return err
@@ -175,7 +192,7 @@ func pass(ctx context.Context, a *arrival, sink Sink) error {
 		return err
 	}
 	it := &a.item
-	return sink.Item(Item{Seq: it.Seq, Lost: it.Lost, Key: it.Key, Keyed: it.Keyed, Gone: it.Gone, Reset: it.Reset, Value: RawBody(it.Value)})
+	return sink.Item(Item{Epoch: it.Epoch, Seq: it.Seq, Lost: it.Lost, Key: it.Key, Keyed: it.Keyed, Gone: it.Gone, Reset: it.Reset, Value: RawBody(it.Value)})
 }
 
 // send writes the request. A nil outbound without error is a notification, sent.
@@ -193,6 +210,12 @@ func (c *conn) send(ctx context.Context, call *Call) (*outbound, error) {
 	if at, ok := ctx.Deadline(); ok && call.Window == NoWindow && !call.Notify {
 		if m.Timeout = time.Until(at).Seconds(); m.Timeout <= 0 {
 			return nil, context.DeadlineExceeded
+		}
+	}
+	if hub := cmp.Or(call.hub, c.as); hub != "" {
+		var err error
+		if m.Caller, err = c.state(&call.Caller, hub); err != nil {
+			return nil, err
 		}
 	}
 	c.mu.Lock()
@@ -213,8 +236,8 @@ func (c *conn) send(ctx context.Context, call *Call) (*outbound, error) {
 	}
 	buf, f := wire.OpenRequest(c.out.buf, c.enc, &m)
 	buf, err := call.Params.Append(buf, c.enc)
-	if err == nil && f.Size(buf) > maxMessage {
-		err = tooLarge(maxMessage, false)
+	if err == nil && f.Size(buf) > c.limits.Message {
+		err = tooLarge(c.limits.Message, false)
 	}
 	if err != nil {
 		c.out.buf = f.Undo(buf)
@@ -276,11 +299,11 @@ func (c *conn) await(ctx context.Context, o *outbound) ([]arrival, error) {
 }
 
 // more gives the peer credit.
-func (c *conn) more(o *outbound, n int) {
+func (c *conn) more(o *outbound, n int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.end == nil && !o.done {
-		c.out.buf = wire.AppendMore(c.out.buf, c.enc, c.versioned, wire.IntID(o.id), int64(n))
+		c.out.buf = wire.AppendMore(c.out.buf, c.enc, c.versioned, wire.IntID(o.id), n)
 		c.flush()
 	}
 }
@@ -300,6 +323,8 @@ func (c *conn) forget(o *outbound) {
 // recycle gives the memory of a finished call to the next.
 func (o *outbound) recycle() {
 	arena, arrived := o.arena, o.arrived
+	wire.GiveBuffer(o.frame)
+	o.frame = nil
 	if cap(arena) > keepBuffer || cap(o.spareArena) > keepBuffer || cap(arrived) > 2*batch || cap(o.spare) > 2*batch {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/sabir-ipc/sabir/internal/pulse"
 	"github.com/sabir-ipc/sabir/transport"
 	"github.com/sabir-ipc/sabir/wire"
 )
@@ -40,20 +41,31 @@ type role struct {
 	turn     uint64    // counts turns, and anything else that shows life
 	seenBusy uint64    // busy at the last tick
 	seenTurn uint64
-	timer    *time.Timer
+	lent     map[uint64][]byte // frames that those who lost the role are busy with, by which owner they were
+	spare    []chan uint64     // goroutines that have lost the role, and may have it again: each gets which owner it is
+	beat     *pulse.Beat       // the next tick, while there is traffic
+	timer    *time.Timer       // the next look where that will do later
 	armed    bool
 }
 
 // tick is how long a handler may keep the role of reading; it has it for one
-// tick at least and two at most. The timer runs only while there is traffic.
-const tick = time.Millisecond
+// tick at least and two at most.
+const tick = pulse.Period
 
 func (r *role) init(c *conn) {
 	r.c = c
-	r.reader = wire.NewReader(counted{c.t, c.stats}, wire.JSON, maxReceived)
+	r.reader = wire.NewReader(counted{c.t, c.stats}, wire.JSON, 2*c.limits.Message)
+	r.reader.SetRoom(func(bytes int) bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.hold(bytes)
+	})
 	r.canLead = c.t.SetReadDeadline(time.Time{}) == nil
 	r.timer = time.AfterFunc(time.Hour, r.tick)
 	r.timer.Stop()
+	if c.t.Peer().Transport != "inproc" {
+		r.beat = pulse.New(r.tick)
+	}
 }
 
 type counted struct {
@@ -70,12 +82,57 @@ func (r counted) Read(b []byte) (int, error) {
 // arm starts the ticks, with c.mu held.
 func (r *role) arm() {
 	if !r.armed && r.c.end == nil {
-		r.armed = true
-		r.timer.Reset(tick)
+		r.wait(tick)
 	}
 }
 
-func (r *role) stop() { r.timer.Stop() }
+// wait has the next look in d. In process there is no kernel to sleep in, so
+// a timer is as cheap as a beat, and right in a bubble with its own time.
+func (r *role) wait(d time.Duration) {
+	r.armed = true
+	if d == tick && r.beat != nil {
+		r.beat.Next()
+	} else {
+		r.timer.Reset(d)
+	}
+}
+
+func (r *role) stop() {
+	r.timer.Stop()
+	r.dismiss()
+}
+
+// maxSpare is how many goroutines wait for the role at most.
+const maxSpare = 64
+
+// spares keeps a goroutine that was owner me until it has the role again, with
+// c.mu held; which is the owner it is then. false: it is not needed any more. A
+// fresh one for each handler that calls out would spend a third of its time on
+// growing its stack.
+func (r *role) spares(me uint64) (which uint64, again bool) {
+	c := r.c
+	if frame := r.lent[me]; frame != nil {
+		delete(r.lent, me)
+		wire.GiveFrame(frame)
+	}
+	if c.end != nil || c.eof || len(r.spare) >= maxSpare {
+		return 0, false
+	}
+	wake := make(chan uint64, 1)
+	r.spare = append(r.spare, wake)
+	c.mu.Unlock()
+	which, again = <-wake
+	c.mu.Lock()
+	return which, again
+}
+
+// dismiss lets those go who wait for the role.
+func (r *role) dismiss() {
+	for _, wake := range r.spare {
+		close(wake)
+	}
+	r.spare = nil
+}
 
 func (r *role) tick() {
 	c := r.c
@@ -101,11 +158,12 @@ func (r *role) tick() {
 	}
 	if alive || r.busy != 0 {
 		next = tick
+	} else {
+		r.dismiss()
 	}
 	r.seenBusy, r.seenTurn = r.busy, r.turn
 	if next > 0 && c.end == nil {
-		r.armed = true
-		r.timer.Reset(next)
+		r.wait(next)
 	}
 }
 
@@ -113,16 +171,37 @@ func (r *role) tick() {
 // held. Whoever had it is busy and finds out when it is done.
 func (c *conn) takeOver() {
 	r := &c.role
-	if c.end != nil || c.eof {
-		return
+	if c.end != nil || c.eof || c.stranger != nil || c.parting != nil {
+		return // of a stranger nothing is read until it has its answer
 	}
 	if r.owner {
-		r.reader.Detach() // the frame belongs to the one who is busy with it
+		asked := r.reader.Asked()
+		if r.lent == nil {
+			r.lent = make(map[uint64][]byte)
+		}
+		r.lent[r.gen] = r.reader.Detach() // the frame belongs to the one who is busy with it
+		c.hold(r.reader.Asked() - asked)
 	}
 	r.gen++
 	r.owner, r.busy = true, 0
+	if n := len(r.spare); n > 0 {
+		r.spare[n-1] <- r.gen
+		r.spare = r.spare[:n-1]
+		return
+	}
 	c.goroutines.Add(1)
 	go c.readOn(false)
+}
+
+// callsOut tells a connection that one of its handlers is about to wait for
+// somebody else: if it is the one that has the role, others do not wait for as
+// long as that takes. Left to the tick, a hub passed a call in a millisecond.
+func (c *conn) callsOut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r := &c.role; r.owner && r.busy != 0 {
+		c.takeOver()
+	}
 }
 
 // work marks the owner as busy, with c.mu held.
@@ -144,7 +223,7 @@ func (c *conn) readOn(sniff bool) {
 	if sniff {
 		r.owner = true
 	}
-	me := r.gen
+	me, again := r.gen, true
 	var m wire.Message
 	for {
 		if len(c.out.buf) > 0 && !r.reader.Buffered() {
@@ -152,11 +231,14 @@ func (c *conn) readOn(sniff bool) {
 			r.work()
 			c.flush()
 			if r.gen != me {
-				return
+				if me, again = r.spares(me); !again {
+					return
+				}
+				continue
 			}
 		}
 		r.busy = 0
-		if c.end != nil || !r.owner {
+		if c.end != nil || c.parting != nil || !r.owner {
 			return
 		}
 		c.mu.Unlock()
@@ -175,7 +257,10 @@ func (c *conn) readOn(sniff bool) {
 		}
 		if r.gen != me {
 			c.flush() // nobody else knows of the answer
-			return
+			if me, again = r.spares(me); !again {
+				return
+			}
+			continue
 		}
 		if c.handler == nil && r.canLead && r.abdicate() {
 			return
@@ -265,6 +350,9 @@ func (c *conn) sniff() bool {
 	case b == wire.Magic[0]:
 		enc = wire.CBOR
 		ok, err = r.reader.Magic()
+	case c.visit != nil && c.startsHTTP():
+		c.handOver()
+		return false
 	default:
 		ok = false
 	}
@@ -276,9 +364,8 @@ func (c *conn) sniff() bool {
 	if !ok {
 		if err == nil || errors.Is(err, io.ErrUnexpectedEOF) {
 			c.out.buf = append(c.out.buf, help+"\n"...)
-			c.flush()
 		}
-		c.fail(errors.New("peer speaks no Sabir"))
+		c.part(errors.New("peer speaks no Sabir"))
 		return false
 	}
 	c.enc = enc
@@ -320,6 +407,8 @@ func (c *conn) readFailed(err error) {
 		c.refuse(e, err)
 	case errors.As(err, &size):
 		c.refuse(tooLarge(size.Limit, false), err)
+	case errors.Is(err, wire.ErrNoRoom):
+		c.refuse(tooMuch(), err)
 	default:
 		c.fail(err)
 	}
@@ -330,9 +419,8 @@ func (c *conn) refuse(e *Error, why error) {
 	if !c.strict {
 		w, _ := toWire(e)
 		c.out.buf = wire.AppendErrorResponse(c.out.buf, c.enc, c.versioned, wire.NullID, w)
-		c.flush()
 	}
-	c.fail(why)
+	c.part(why)
 }
 
 // checkHangup ends the subscriptions of a peer that sends no more, unless the

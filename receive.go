@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/sabir-ipc/sabir/auth"
 	"github.com/sabir-ipc/sabir/wire"
 )
 
@@ -14,27 +15,15 @@ func (c *conn) receive(m *wire.Message, err error, mine bool) error {
 	if c.end != nil {
 		return c.end
 	}
-	var shape *wire.ShapeError
-	switch {
-	case errors.As(err, &shape):
-		if m.Versioned {
-			c.versioned = true
-		}
-		if !c.strict || c.handler != nil {
-			params := &requestParams{}
-			if shape.Member != "" {
-				params.Member = &shape.Member
-			}
-			c.respond(shape.ID, newError(wire.InvalidRequest, params, "%s", shape))
-		}
-		return nil
-	case err != nil:
-		return err
+	if err != nil {
+		return c.misshapen(m, err)
 	}
 	if m.Versioned {
 		c.versioned = true
 	}
 	switch {
+	case c.stranger != nil && c.caller.Credential == "" && (!m.IsRequest() || m.ID.IsZero()):
+		c.stranger.refuse(c, wire.NullID, auth.Left)
 	case !m.IsRequest():
 		c.response(m)
 	case m.ID.IsZero() && strings.HasPrefix(string(m.Method), "rpc."):
@@ -45,35 +34,81 @@ func (c *conn) receive(m *wire.Message, err error, mine bool) error {
 	return nil
 }
 
+// misshapen answers a message that is no request and no response; the
+// connection lives. Any other error is returned.
+func (c *conn) misshapen(m *wire.Message, err error) error {
+	var shape *wire.ShapeError
+	if !errors.As(err, &shape) {
+		return err
+	}
+	if m.Versioned {
+		c.versioned = true
+	}
+	if n, ok := shape.Answer.Int(); ok && c.made[n] != nil { // spec [M12]
+		o := c.made[n]
+		delete(c.made, n)
+		o.finish(wire.Value{}, invalidResult([]Fault{{Reason: shape.Error()}}))
+		return nil
+	}
+	if !c.strict || c.handler != nil {
+		params := &requestParams{}
+		if shape.Member != "" {
+			params.Member = &shape.Member
+		}
+		c.respond(shape.ID, newError(wire.InvalidRequest, params, "%s", shape))
+	}
+	return nil
+}
+
 // respond writes the answer no.
 func (c *conn) respond(id wire.ID, e *Error) {
 	w, _ := toWire(e)
-	c.out.buf = wire.AppendErrorResponse(c.out.buf, c.enc, c.versioned, id, w)
+	c.appendError(id, w)
 	c.charge()
 	if !c.role.owner {
 		c.flushLater()
 	}
 }
 
+// appendError writes an error, or that it is too large to be sent. spec [B1]
+func (c *conn) appendError(id wire.ID, e *wire.Error) {
+	before := len(c.out.buf)
+	c.out.buf = wire.AppendErrorResponse(c.out.buf, c.enc, c.versioned, id, e)
+	if len(c.out.buf)-before > c.limits.Message {
+		e, _ = toWire(tooLarge(c.limits.Message, true))
+		c.out.buf = wire.AppendErrorResponse(c.out.buf[:before], c.enc, c.versioned, id, e)
+	}
+}
+
 // request starts a call, or answers why not. c.mu is held, but not while a
 // handler runs.
 func (c *conn) request(m *wire.Message, mine bool) {
-	if e := c.admit(m); e != nil {
+	if c.stranger != nil && !c.stranger.admits(c, m) {
+		return
+	}
+	caller, e := c.admit(m)
+	held := len(m.Params.Raw)
+	if held < keepBuffer {
+		held = 0
+	}
+	if e == nil && !c.hold(held) {
+		e = tooMuch()
+	}
+	if e != nil {
 		c.stats.failed.Add(1)
 		if !m.ID.IsZero() {
 			c.respond(m.ID, e)
 		} else {
-			c.log.Debug("sabir: notification refused", "method", string(m.Method), "err", e)
+			c.log.Debug("sabir: notification refused", "method", wire.Clip(string(m.Method)), "err", e)
 		}
 		return
 	}
-	in := newInbound(c, m)
-	if in.windowed {
-		c.subs++
+	in := newInbound(c, m, caller)
+	in.held = held
+	c.begin(in, m.Caller)
+	if m.ID.IsZero() {
+		c.notified[in] = struct{}{}
 	} else {
-		c.running++
-	}
-	if !m.ID.IsZero() {
 		c.served[m.ID] = in
 	}
 	if mine && !in.windowed {
@@ -95,29 +130,32 @@ func (c *conn) request(m *wire.Message, mine bool) {
 	}()
 }
 
+func tooMuch() *Error {
+	return busy("queue", "too much received and not done with, on all connections of the caller")
+}
+
 // admit decides whether a request may start. spec [E4]: what it answers means
 // never started.
-func (c *conn) admit(m *wire.Message) *Error {
+func (c *conn) admit(m *wire.Message) (Caller, *Error) {
+	refuse := func(e *Error) (Caller, *Error) { return Caller{}, e }
 	switch _, used := c.served[m.ID]; {
 	case used:
 		id := "id"
-		return newError(wire.InvalidRequest, &requestParams{&id}, `member "id": a call with id %s is in flight`, m.ID)
+		return refuse(newError(wire.InvalidRequest, &requestParams{&id}, `member "id": a call with id %s is in flight`, m.ID))
 	case c.draining:
-		return newError(wire.Draining, nil, "the service is stopping")
+		return refuse(newError(wire.Draining, nil, "the service is stopping"))
 	case c.crowded():
-		return busy("queue", "too much unsent")
-	case m.Window >= 0 && c.subs >= maxSubscriptions:
-		return busy("subscriptions", "over %d subscriptions on one connection", maxSubscriptions)
-	case m.Window < 0 && c.running >= maxInFlight:
-		return busy("in_flight", "over %d calls in flight on one connection", maxInFlight)
+		return refuse(busy("queue", "too much unsent"))
+	case m.Window >= 0 && c.loadOf(m.Caller).subs >= c.limits.Subscriptions:
+		return refuse(busy("subscriptions", "over %d subscriptions on one connection", c.limits.Subscriptions))
+	case m.Window >= 0 && m.Caller.IsZero() && c.account.subscribed(c.limits.maxCallerSubs()):
+		return refuse(busy("subscriptions", "over %d subscriptions of one caller", c.limits.maxCallerSubs()))
+	case m.Window < 0 && c.loadOf(m.Caller).running >= c.limits.InFlight:
+		return refuse(busy("in_flight", "over %d calls in flight on one connection", c.limits.InFlight))
 	case c.handler == nil:
-		return notFound(string(m.Method), string(m.Method), nil)
-	case !m.Caller.IsZero():
-		// Only hubs may say on whose behalf they ask, and none is trusted yet.
-		caller := "caller"
-		return newError(wire.InvalidRequest, &requestParams{&caller}, `member "caller": refused from anyone but a hub`)
+		return refuse(notFound(string(m.Method), string(m.Method), nil))
 	}
-	return nil
+	return c.onBehalf(m.Caller)
 }
 
 // notification applies one of the protocol's own. What does not fit is ignored.

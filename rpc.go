@@ -4,11 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sabir-ipc/sabir/codec"
 	"github.com/sabir-ipc/sabir/idl"
+	"github.com/sabir-ipc/sabir/transport"
 	"github.com/sabir-ipc/sabir/wire"
 )
 
@@ -23,8 +26,12 @@ type root struct {
 	opts    ServeOptions
 	stats   *stats
 	started time.Time
-	hash    string
-	all     []*idl.Service
+	listen  []string // addresses over TCP
+
+	mu    sync.Mutex // guards what follows: what a hub offers changes
+	all   []*idl.Service
+	hash  string // of all
+	found []byte // the OpenRPC document of all; nil: nobody asked
 }
 
 type (
@@ -36,6 +43,12 @@ type (
 		Hash     string
 		Services []idl.Service `sabir:",optional" doc:"Left out if the hash is the caller's."`
 	}
+	discoverResult struct {
+		Openrpc    string
+		Info       wire.Value
+		Methods    []wire.Value
+		Components wire.Value
+	}
 	infoResult struct {
 		Protocol int `doc:"The version of the protocol, 1."`
 		Features []string
@@ -43,7 +56,9 @@ type (
 		Version  string
 		Services []serviceInfo
 		Limits   map[string]int
-		You      you `doc:"Who the caller is, as verified."`
+		You      you      `doc:"Who the caller is, as verified."`
+		Next     *string  `doc:"The SHA-256 of the certificate that will follow."`
+		Listen   []string `sabir:",optional" doc:"Where the server listens over TCP; told to admins."`
 	}
 	serviceInfo struct {
 		Name    string
@@ -54,6 +69,9 @@ type (
 		Name      string `sabir:",optional"`
 		Transport string
 		Level     string
+		Only      []string `sabir:",optional"`
+		Via       []string `sabir:",optional" doc:"The hubs in between, the first one first."`
+		Expires   *time.Time
 		Uid       *uint32
 		Pid       *int
 	}
@@ -76,16 +94,41 @@ func newRoot(app Handler, opts *ServeOptions, st *stats) *root {
 	if opts != nil {
 		r.opts = *opts
 	}
-	if d, ok := app.(Describer); ok {
-		r.all = d.Describe()
-	}
-	r.hash = describeHash(r.all)
+	r.hash = describeHash(nil)
+	r.described()
 	r.rpc = newService("rpc", "1", "What every Sabir service answers.")
 	Method(r.rpc, "describe", r.describe, Readonly, Doc("What the services here say of themselves."))
+	Method(r.rpc, "discover", r.discover, Readonly, Doc("What the services here say of themselves, as an OpenRPC document."))
 	Method(r.rpc, "info", r.info, Readonly, Doc("What is here, and who the caller is."))
 	Method(r.rpc, "ping", r.ping, Readonly, Doc("Answers."))
+	Method(r.rpc, "auth", r.authenticate, Needs(AccessRead), Doc("Prove who the caller is, over TCP."))
+	Method(r.rpc, "pair", r.pair, Needs(AccessRead), Doc("Trade a pairing token for a credential."))
+	Method(r.rpc, "export", r.export, Needs(AccessRead), Errors(Taken{}), Doc("Offer a service to the callers here."))
+	Method(r.rpc, "withdraw", r.withdraw, Needs(AccessRead), Doc("End an offer."))
 	Method(r.rpc, "stats", r.counters, Readonly, Doc("What the server has done since it started."))
 	return r
+}
+
+// own returns what the program itself offers.
+func (r *root) own() []*idl.Service {
+	if d, ok := r.app.(Describer); ok {
+		return d.Describe()
+	}
+	return nil
+}
+
+// described returns what is offered now, and its hash.
+func (r *root) described() ([]*idl.Service, string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := r.own()
+	if r.opts.Exports != nil {
+		all = slices.Concat(all, r.opts.Exports.Describe())
+	}
+	if !slices.Equal(all, r.all) {
+		r.all, r.hash, r.found = all, describeHash(all), nil
+	}
+	return r.all, r.hash
 }
 
 func describeHash(all []*idl.Service) string {
@@ -103,10 +146,15 @@ func describeHash(all []*idl.Service) string {
 // Handle answers a call to rpc itself or passes it on.
 func (r *root) Handle(ctx context.Context, call *Call, sink Sink) (Body, error) {
 	if !strings.HasPrefix(call.Method, "rpc.") {
+		if x := r.opts.Exports; x != nil {
+			if e := x.find(call.Method); e != nil {
+				return x.handle(ctx, e, call, sink)
+			}
+		}
 		return r.app.Handle(ctx, call, sink)
 	}
-	if (call.Method == "rpc.info" || call.Method == "rpc.ping") && call.Caller.Level == NoAccess {
-		// Whoever got this far may ask who he is.
+	if asksOfItself(call.Method) && call.Caller.Level == NoAccess {
+		// Whoever got this far may ask who he is, and become somebody.
 		mayRead := *call
 		mayRead.Caller.Level = AccessRead
 		call = &mayRead
@@ -114,14 +162,23 @@ func (r *root) Handle(ctx context.Context, call *Call, sink Sink) (Body, error) 
 	return r.rpc.Handle(ctx, call, sink)
 }
 
+func asksOfItself(method string) bool {
+	switch method {
+	case "rpc.info", "rpc.ping", methodAuth, "rpc.pair":
+		return true
+	}
+	return false
+}
+
 func (r *root) describe(ctx context.Context, p describeParams) (describeResult, error) {
-	out := describeResult{Hash: r.hash}
+	all, hash := r.described()
+	out := describeResult{Hash: hash}
 	if p.Service != nil && *p.Service == "rpc" {
 		out.Services = []idl.Service{*r.rpc.Describe()[0]}
 		return out, nil
 	}
 	var names []string
-	for _, s := range r.all {
+	for _, s := range all {
 		names = append(names, s.Name)
 		if p.Service == nil || *p.Service == s.Name {
 			out.Services = append(out.Services, *s)
@@ -130,22 +187,37 @@ func (r *root) describe(ctx context.Context, p describeParams) (describeResult, 
 	if p.Service != nil && out.Services == nil {
 		return out, notFound(*p.Service, *p.Service, names)
 	}
-	if p.Hash != nil && *p.Hash == r.hash {
+	if p.Hash != nil && *p.Hash == hash {
 		out.Services = nil
 	}
 	return out, nil
 }
 
+// discover answers in the words of OpenRPC. spec [R5]
+func (r *root) discover(context.Context, None) (out discoverResult, err error) {
+	r.described()
+	r.mu.Lock()
+	if r.found == nil {
+		r.found = idl.OpenRPC(r.opts.Product, r.opts.Version, r.all)
+	}
+	document := r.found
+	r.mu.Unlock()
+	err = RawBody(wire.Value{Enc: wire.JSON, Raw: document}).Decode(&out)
+	return out, err
+}
+
 func (r *root) info(ctx context.Context, _ None) (infoResult, error) {
+	l := r.opts.Limits.filled()
 	out := infoResult{
-		Protocol: 1, Features: []string{"cbor"}, Product: r.opts.Product, Version: r.opts.Version,
+		Protocol: 1, Features: r.features(), Product: r.opts.Product, Version: r.opts.Version,
 		Limits: map[string]int{
-			"message": maxMessage, "depth": wire.MaxDepth, "id": wire.MaxID, "in_flight": maxInFlight,
-			"subscriptions": maxSubscriptions, "window": maxWindow, "connections": maxConnections,
-			"queue": busyQueue, "ring": ringItems, "rings": maxFeeds, "key": maxKey, "faults": codec.MaxFaults,
+			"message": l.Message, "depth": wire.MaxDepth, "id": wire.MaxID, "in_flight": l.InFlight,
+			"subscriptions": l.Subscriptions, "window": maxWindow, "connections": l.Connections,
+			"queue": l.busyQueue(), "ring": ringItems, "rings": maxFeeds, "key": maxKey, "faults": codec.MaxFaults,
 		},
 	}
-	for _, s := range r.all {
+	all, _ := r.described()
+	for _, s := range all {
 		first, _, _ := strings.Cut(s.Doc, "\n")
 		out.Services = append(out.Services, serviceInfo{s.Name, s.Version, first})
 		if out.Product == "" {
@@ -153,17 +225,45 @@ func (r *root) info(ctx context.Context, _ None) (infoResult, error) {
 		}
 	}
 	caller := CallerOf(ctx)
-	out.You = you{Name: caller.Name, Transport: caller.Peer.Transport, Level: string(caller.Level)}
-	if out.You.Level == "" {
-		out.You.Level = "none"
+	out.You = youOf(caller)
+	if id := r.opts.Identity; id != nil && id.Next() != (transport.Fingerprint{}) {
+		next := id.Next().String()
+		out.Next = &next
 	}
-	if caller.Peer.Known {
-		out.You.Uid = &caller.Peer.UID
-		if caller.Peer.PID > 0 {
-			out.You.Pid = &caller.Peer.PID
-		}
+	if r.opts.HTTP != nil {
+		out.Features = append(out.Features, "http")
+	}
+	if caller.Level.Allows(AccessAdmin) {
+		out.Listen = r.listen
 	}
 	return out, nil
+}
+
+func (r *root) features() []string {
+	if r.opts.Exports != nil {
+		return []string{"cbor", "export"}
+	}
+	return []string{"cbor"}
+}
+
+func youOf(c Caller) you {
+	y := you{Name: c.Name, Transport: c.Peer.Transport, Level: string(c.Level), Via: c.Via}
+	if y.Level == "" {
+		y.Level = "none"
+	}
+	for _, g := range c.Only {
+		y.Only = append(y.Only, string(g))
+	}
+	if !c.Expires.IsZero() {
+		y.Expires = &c.Expires
+	}
+	if c.Peer.Known {
+		y.Uid = &c.Peer.UID
+		if c.Peer.PID > 0 {
+			y.Pid = &c.Peer.PID
+		}
+	}
+	return y
 }
 
 func (r *root) ping(context.Context, None) (None, error) { return None{}, nil }

@@ -19,8 +19,13 @@ import (
 const (
 	maxLines     = 500
 	maxTestLines = 700
-	maxSpecWords = 5000
+	maxSpecWords = 5000 // of the chapters that a peer needs
 )
+
+// apart are the chapters that are not part of the one sitting, with their own limits.
+var apart = map[string]int{
+	"spec/security.md": 1200, "spec/http.md": 900, "spec/hub.md": 900, "spec/idl.md": 900, "spec/evolution.md": 900,
+}
 
 // defended lists the files that may be longer than maxLines, with the reason. A file that no longer needs it must leave.
 var defended = map[string]string{}
@@ -94,7 +99,14 @@ func TestSpecificationIsShort(t *testing.T) {
 	files, _ := filepath.Glob("spec/*.md")
 	words := 0
 	for _, file := range files {
-		words += len(bytes.Fields(read(t, file)))
+		n := len(bytes.Fields(read(t, file)))
+		limit, ok := apart[filepath.ToSlash(file)]
+		if !ok {
+			words += n
+		}
+		if ok && n > limit {
+			t.Errorf("%s has %d words, more than %d: say it shorter", file, n, limit)
+		}
 	}
 	if words > maxSpecWords {
 		t.Errorf("spec/*.md has %d words, more than %d: say it shorter", words, maxSpecWords)

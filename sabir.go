@@ -57,6 +57,8 @@ type Call struct {
 	Trace  string // W3C traceparent, passed on
 	Caller Caller
 	Notify bool // nobody waits for the result
+
+	hub string // the id of the hub that passes it on; empty: what is called for is this process
 }
 
 // Position is a place in a topic from which to go on. spec [S12]
@@ -80,6 +82,7 @@ type Sink interface {
 // Item is one item on its way. Seq is there for topics, Key (with Keyed) for
 // tables. Gone and Reset come without a value.
 type Item struct {
+	Epoch string // where it is another than that of Call.Since. spec [S12]
 	Seq   int64
 	Lost  int64 // items lost right before this one; -1: an unknown number
 	Key   string

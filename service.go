@@ -37,6 +37,7 @@ type member struct {
 	errors  []*declaredError
 	accept  func(ctx context.Context, params reflect.Value) error
 	listen  func(params reflect.Value, listening bool)
+	history any // a History of the topic's types; nil: none
 	handle  func(ctx context.Context, call *Call, sink Sink) (Body, error)
 }
 
@@ -98,8 +99,8 @@ func (s *Service) notFound(method string) error {
 
 // Handle checks access before anything else and maps declared errors. spec [D4]
 func (m *member) Handle(ctx context.Context, call *Call, sink Sink) (Body, error) {
-	if needs := m.desc.Needs(); !call.Caller.Level.Allows(needs) {
-		return Body{}, newError(wire.Denied, &deniedParams{needs}, "%s needs access level %s", call.Method, needs)
+	if err := call.Caller.Permit(call.Method, &m.desc); err != nil {
+		return Body{}, err
 	}
 	if call.Since != nil && m.desc.Kind != idl.Topic {
 		member := "since"
@@ -131,7 +132,8 @@ func (m *member) declared(err error) error {
 		}
 	}
 	var se *Error
-	if errors.As(err, &se) && !mayAnswer(wire.Code(se.Code)) {
+	var lost *Unanswered
+	if errors.As(err, &lost) || errors.As(err, &se) && !mayAnswer(wire.Code(se.Code)) {
 		// What another service answered to this handler is not this member's answer.
 		return fmt.Errorf("undeclared: %v", err)
 	}
@@ -240,19 +242,20 @@ func (s *Service) addError(sample error) (*declaredError, error) {
 	if d := s.errors[t]; d != nil {
 		return d, nil
 	}
-	if t.Kind() != reflect.Struct || !typeName.MatchString(t.Name()) {
+	name := errorName(t)
+	if t.Kind() != reflect.Struct || !typeName.MatchString(name) {
 		return nil, fmt.Errorf("a declared error is a named struct, not %v", t)
 	}
-	if i := slices.IndexFunc(s.desc.Errors, func(e idl.NamedError) bool { return e.Name == t.Name() }); i >= 0 {
-		return nil, fmt.Errorf("two errors are called %s", t.Name())
+	if i := slices.IndexFunc(s.desc.Errors, func(e idl.NamedError) bool { return e.Name == name }); i >= 0 {
+		return nil, fmt.Errorf("two errors are called %s", name)
 	}
 	c, err := codec.Of(t)
 	if err != nil {
 		return nil, err
 	}
-	d := &declaredError{name: s.desc.Name + "." + t.Name(), codec: c, typ: t}
+	d := &declaredError{name: s.desc.Name + "." + name, codec: c, typ: t}
 	s.errors[t] = d
-	ne := idl.NamedError{Name: t.Name(), Fields: []idl.Field{}}
+	ne := idl.NamedError{Name: name, Fields: []idl.Field{}}
 	fields, _ := c.Fields()
 	ne.Fields = append(ne.Fields, fields...)
 	if doc, ok := sample.(codec.Documented); ok {
@@ -261,6 +264,14 @@ func (s *Service) addError(sample error) (*declaredError, error) {
 	s.desc.Errors = append(s.desc.Errors, ne)
 	s.addTypes(d.name, c, true)
 	return d, nil
+}
+
+// errorName is the name that an error has in descriptions, without its service.
+func errorName(t reflect.Type) string {
+	if n, ok := reflect.Zero(t).Interface().(codec.Named); ok {
+		return n.SabirName()
+	}
+	return t.Name()
 }
 
 var typeName = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)

@@ -16,7 +16,7 @@ type State[T, P any] struct{ feeds *feeds }
 // NewState declares a state with values of type T and params of type P (None
 // for none). Until Set it has no value.
 func NewState[T, P any](s *Service, name string, opts ...MemberOption) *State[T, P] {
-	fs := newFeeds(s, idl.State, name, reflect.TypeFor[T](), reflect.TypeFor[P](), opts, func() source { return new(cell) })
+	fs := newFeeds(s, idl.State, name, reflect.TypeFor[T](), reflect.TypeFor[P](), opts, func(reflect.Value) (source, error) { return new(cell), nil })
 	fs.m.handle = func(ctx context.Context, call *Call, sink Sink) (Body, error) {
 		f, err := fs.join(ctx, call)
 		if err != nil {

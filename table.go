@@ -24,7 +24,7 @@ const minBacklog = 1024
 // NewTable declares a table with rows of type T and params of type P (None for
 // none).
 func NewTable[T, P any](s *Service, name string, opts ...MemberOption) *Table[T, P] {
-	fs := newFeeds(s, idl.Table, name, reflect.TypeFor[T](), reflect.TypeFor[P](), opts, func() source { return newRows() })
+	fs := newFeeds(s, idl.Table, name, reflect.TypeFor[T](), reflect.TypeFor[P](), opts, func(reflect.Value) (source, error) { return newRows(), nil })
 	fs.m.handle = func(ctx context.Context, call *Call, sink Sink) (Body, error) {
 		f, err := fs.join(ctx, call)
 		if err != nil {
@@ -128,6 +128,16 @@ func (r *rows) delete(key string) (ok, last bool) {
 		r.changed(key)
 	}
 	return ok, len(r.all) == 0
+}
+
+func (r *rows) keys() map[string]struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make(map[string]struct{}, len(r.all))
+	for key := range r.all {
+		all[key] = struct{}{}
+	}
+	return all
 }
 
 func (r *rows) changed(key string) {

@@ -2,15 +2,10 @@ package sabir_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
-	"net"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -20,7 +15,6 @@ import (
 
 	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/examples/probe"
-	"github.com/sabir-ipc/sabir/transport"
 	"github.com/sabir-ipc/sabir/vectors"
 )
 
@@ -48,105 +42,17 @@ func TestTalks(t *testing.T) {
 				if strings.Contains(head, "only: ") && !strings.Contains(head, "only: "+enc) {
 					continue
 				}
-				if strings.Contains(steps, "--- half") && !r.half {
+				if r.login && strings.Contains(head, "roads: local") || r.merge && strings.Contains(head, "roads: unmerged") || strings.Contains(steps, "--- half") && !r.half ||
+					strings.Contains(steps, "rpc.export") && r.hub {
 					continue
 				}
 				t.Run(strings.TrimSuffix(f.Name(), ".talk")+"/"+r.name+"/"+enc, func(t *testing.T) {
 					t.Parallel()
-					talk(t, r, enc, strings.Count(head, "\n")+2, steps)
+					talk(t, r, enc, head, steps)
 				})
 			}
 		}
 	}
-}
-
-// road is a way from a client to a service.
-type road struct {
-	name string
-	half bool // one direction can end alone
-	// open returns the client's end; the service ends with the test.
-	open func(t *testing.T, h sabir.Handler) io.ReadWriteCloser
-}
-
-var quiet = slog.New(slog.DiscardHandler)
-
-var roads = []road{
-	{"inproc", false, func(t *testing.T, h sabir.Handler) io.ReadWriteCloser {
-		near, far := net.Pipe()
-		serveConn(t, transport.NewConn(far, transport.Peer{Transport: "inproc"}), h)
-		return near
-	}},
-	{"pipe", true, func(t *testing.T, h sabir.Handler) io.ReadWriteCloser {
-		inR, inW, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		outR, outW, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		serveConn(t, transport.Stdio(inR, outW), h)
-		return &pipes{outR, inW}
-	}},
-	{"unix", true, func(t *testing.T, h sabir.Handler) io.ReadWriteCloser {
-		path := serveUnix(t, h)
-		c, err := net.Dial("unix", path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}},
-}
-
-type pipes struct {
-	io.ReadCloser
-	w io.WriteCloser
-}
-
-func (p *pipes) Write(b []byte) (int, error) { return p.w.Write(b) }
-func (p *pipes) CloseWrite() error           { return p.w.Close() }
-func (p *pipes) Close() error                { p.w.Close(); return p.ReadCloser.Close() }
-
-// serveConn serves until the test is over, and waits for the end.
-func serveConn(t *testing.T, c *transport.Conn, h sabir.Handler) {
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- sabir.ServeConn(ctx, c, h, &sabir.ServeOptions{Log: quiet, Grace: time.Millisecond}) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-// serveUnix is serveConn on a socket, whose path it returns.
-func serveUnix(t *testing.T, h sabir.Handler) string {
-	path := filepath.Join(shortDir(t), "s.sock")
-	ln, err := transport.Listen(transport.Address{Scheme: "unix", Path: path}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- sabir.Serve(ctx, ln, h, &sabir.ServeOptions{Log: quiet, Grace: time.Millisecond}) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	return path
-}
-
-// shortDir is a directory whose name leaves room for that of a socket.
-func shortDir(t *testing.T) string {
-	dir, err := os.MkdirTemp("", "sabir")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
 }
 
 // talker is the client's end of a conversation.
@@ -159,8 +65,13 @@ type talker struct {
 	waiting map[string][]any // what came and was not expected yet, by call
 }
 
-func talk(t *testing.T, r road, enc string, line int, steps string) {
-	k := &talker{t: t, enc: enc, conn: r.open(t, probe.New()), names: make(map[string]any), waiting: make(map[string][]any)}
+func talk(t *testing.T, r road, enc, head, steps string) {
+	line, as := strings.Count(head, "\n")+2, sabir.AccessAdmin
+	if _, level, ok := strings.Cut(head, "\nas: "); ok {
+		level, _, _ = strings.Cut(level, "\n")
+		as = sabir.Access(level)
+	}
+	k := &talker{t: t, enc: enc, conn: r.open(t, probe.New(), as, enc), names: make(map[string]any), waiting: make(map[string][]any)}
 	defer k.conn.Close()
 	watchdog := time.AfterFunc(20*time.Second, func() { k.conn.Close() })
 	defer watchdog.Stop()
@@ -168,7 +79,9 @@ func talk(t *testing.T, r road, enc string, line int, steps string) {
 		d := json.NewDecoder(k.conn)
 		k.decode = func(into any) error { return d.Decode(into) }
 	} else {
-		k.write([]byte{0xD9, 0xD9, 0xF7})
+		if !r.login {
+			k.write([]byte{0xD9, 0xD9, 0xF7})
+		}
 		d := cbor.NewDecoder(k.conn)
 		k.decode = func(into any) error {
 			var frame []byte
@@ -443,7 +356,7 @@ func TestFrames(t *testing.T) {
 }
 
 func frame(t *testing.T, enc, does, text string) {
-	k := &talker{t: t, enc: enc, conn: roads[0].open(t, probe.New()), names: make(map[string]any), waiting: make(map[string][]any)}
+	k := &talker{t: t, enc: enc, conn: roads[0].open(t, probe.New(), sabir.AccessAdmin, enc), names: make(map[string]any), waiting: make(map[string][]any)}
 	defer k.conn.Close()
 	ping := []byte(`{"id":"fence","method":"rpc.ping"}` + "\n")
 	body := []byte(text + "\n")

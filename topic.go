@@ -12,7 +12,10 @@ import (
 
 // Topic publishes things that happen. It may be used by any number of
 // goroutines. Each params value is a sequence of its own.
-type Topic[T, P any] struct{ feeds *feeds }
+type Topic[T, P any] struct {
+	feeds   *feeds
+	history History[T, P] // nil: none
+}
 
 // The ring of a topic. spec [S10], spec/limits.md
 const (
@@ -23,8 +26,11 @@ const (
 // NewTopic declares a topic with items of type T and params of type P (None for
 // none).
 func NewTopic[T, P any](s *Service, name string, opts ...MemberOption) *Topic[T, P] {
-	fs := newFeeds(s, idl.Topic, name, reflect.TypeFor[T](), reflect.TypeFor[P](), opts, func() source { return newRing() })
+	t := new(Topic[T, P])
+	t.feeds = newFeeds(s, idl.Topic, name, reflect.TypeFor[T](), reflect.TypeFor[P](), opts, t.ring)
+	fs := t.feeds
 	fs.linger = lingerTime
+	t.remember()
 	fs.m.handle = func(ctx context.Context, call *Call, sink Sink) (Body, error) {
 		f, err := fs.join(ctx, call)
 		if err != nil {
@@ -38,14 +44,14 @@ func NewTopic[T, P any](s *Service, name string, opts ...MemberOption) *Topic[T,
 		return Body{}, r.serve(ctx, call.Since, sink, fs.encoding(sink))
 	}
 	s.finish(fs.m)
-	return &Topic[T, P]{fs}
+	return t
 }
 
 // Publish sends an item to all who listen to params. Where nobody does, and
-// nobody did a minute ago, it does nothing. An error means that the item cannot
+// nobody did a minute ago, it does nothing, unless the topic [Remembers]. An error means that the item cannot
 // be written (a string that is not UTF-8, a number out of range) or is too large.
 func (t *Topic[T, P]) Publish(params P, item T) error {
-	if t.feeds.count.Load() == 0 {
+	if t.history == nil && t.feeds.count.Load() == 0 {
 		return nil
 	}
 	_, err := t.PublishSeq(params, func(int64) T { return item })
@@ -56,6 +62,9 @@ func (t *Topic[T, P]) Publish(params P, item T) error {
 // returns that place, which is 0 where nobody listens and item is not called.
 // The function is called with the topic locked: it must not publish.
 func (t *Topic[T, P]) PublishSeq(params P, item func(seq int64) T) (seq int64, err error) {
+	if t.history != nil {
+		return t.record(params, item)
+	}
 	f, err := t.feeds.find(reflect.ValueOf(&params).Elem())
 	if f == nil {
 		return 0, err
@@ -93,7 +102,10 @@ type ring struct {
 	waiting waiters
 }
 
-func newRing() *ring { return &ring{epoch: rand.Text()[:8]} }
+func newRing() *ring { return &ring{epoch: rand.Text()[:maxEpoch/4]} }
+
+// maxEpoch is how long the name of an epoch may be, in bytes. spec [S9]
+const maxEpoch = 32
 
 func (r *ring) empty() bool { return true }
 
@@ -104,6 +116,33 @@ func (r *ring) publish(item func(seq int64) (encoded, error)) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	r.push(e)
+	return r.head, nil
+}
+
+// relay publishes what has its place already. If others were lost before it, so
+// is what is here: to a reader all of that is one gap.
+func (r *ring) relay(seq int64, e encoded) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if seq != r.head+1 {
+		for r.n > 0 {
+			r.evict()
+		}
+		r.head = seq - 1
+	}
+	r.push(e)
+}
+
+// has reports whether nothing after a position is lost.
+func (r *ring) has(p *Position) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return p.Epoch == r.epoch && p.Seq <= r.head && p.Seq >= r.head-int64(r.n)
+}
+
+// push puts an item in the next place, with r.mu held.
+func (r *ring) push(e encoded) {
 	if r.n == ringItems {
 		r.evict()
 	}
@@ -115,7 +154,6 @@ func (r *ring) publish(item func(seq int64) (encoded, error)) (int64, error) {
 		r.evict()
 	}
 	r.waiting.wake()
-	return r.head, nil
 }
 
 // evict overwrites the oldest item.
@@ -147,18 +185,26 @@ func (r *ring) begin(since *Position) (at reader, head int64) {
 	return at, r.head
 }
 
-// next takes the item after a position and moves on. If there is none, ch is
-// woken when there is.
-func (r *ring) next(at *reader, enc wire.Encoding, ch chan struct{}) (body Body, ok bool) {
+// next takes the items after a position, as many as there is room for in both
+// items and bytes, and moves on. If there is none, ch is woken when there is.
+func (r *ring) next(at *reader, enc wire.Encoding, ch chan struct{}, items []Item) []Item {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.skip(at)
 	if at.seq == r.head {
 		r.waiting.add(ch)
-		return Body{}, false
 	}
-	at.seq++
-	return r.items[at.seq%ringItems].in(enc), true
+	for bytes := 0; at.seq < r.head && len(items) < cap(items) && bytes < shortQueue/2; {
+		at.seq++
+		e := &r.items[at.seq%ringItems]
+		items = append(items, Item{Seq: at.seq, Lost: at.lost, Value: e.in(enc)})
+		if at.lost < 0 {
+			items[len(items)-1].Epoch = r.epoch
+		}
+		bytes += e.size()
+		at.lost = 0
+	}
+	return items
 }
 
 // skip tells a reader what was overwritten before it came.
@@ -175,6 +221,7 @@ func (r *ring) skip(at *reader) {
 func (r *ring) serve(ctx context.Context, since *Position, sink Sink, enc wire.Encoding) error {
 	at, head := r.begin(since)
 	ch := make(chan struct{}, 1)
+	out, sent := newBatch(sink), 0
 	for live := false; ; {
 		if !live && at.seq >= head {
 			if err := sink.Live(Live{r.epoch, at.seq, at.lost}); err != nil {
@@ -187,18 +234,61 @@ func (r *ring) serve(ctx context.Context, since *Position, sink Sink, enc wire.E
 		if err := sink.Ready(ctx); err != nil {
 			return err
 		}
-		body, ok := r.next(&at, enc, ch)
-		for !ok {
+		room := out.room(sent)
+		if !live {
+			room = min(room, int(head-at.seq)) // rpc.live comes right after them
+		}
+		items := r.next(&at, enc, ch, out.items[:0:room])
+		for len(items) == 0 {
 			if err := await(ctx, ch, &r.mu, &r.waiting); err != nil {
 				return err
 			}
-			body, ok = r.next(&at, enc, ch)
+			items = r.next(&at, enc, ch, items)
 		}
-		if err := sink.Item(Item{Seq: at.seq, Lost: at.lost, Value: body}); err != nil {
+		if err := out.send(items); err != nil {
 			return err
 		}
-		at.lost = 0
+		sent = len(items)
 	}
+}
+
+// batcher is a Sink that takes several items at once, for half the price each.
+type batcher interface {
+	Room() int
+	Items([]Item) error
+}
+
+// toSink sends items to a sink, together where it can take them so.
+type toSink struct {
+	Sink
+	many  batcher // nil: one at a time
+	items []Item  // grows while there is more to send than it holds
+}
+
+func newBatch(sink Sink) *toSink {
+	many, _ := sink.(batcher)
+	return &toSink{Sink: sink, many: many, items: make([]Item, 1)}
+}
+
+// room returns how many items may be sent now, given that so many were before.
+func (t *toSink) room(before int) int {
+	if t.many == nil {
+		return 1
+	}
+	if before == len(t.items) && before < maxBatch {
+		t.items = make([]Item, 2*before)
+	}
+	return min(t.many.Room(), len(t.items))
+}
+
+// maxBatch is how many items go to a subscriber under one lock.
+const maxBatch = 32
+
+func (t *toSink) send(items []Item) error {
+	if t.many != nil {
+		return t.many.Items(items)
+	}
+	return t.Sink.Item(items[0])
 }
 
 // poll is a plain request. spec [S14]

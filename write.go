@@ -1,10 +1,12 @@
 package sabir
 
 import (
-	"errors"
+	"fmt"
 	"runtime"
 	"sync/atomic"
 	"time"
+
+	"github.com/sabir-ipc/sabir/wire"
 )
 
 // output is what waits to be sent on a connection, guarded by its mutex.
@@ -82,6 +84,8 @@ func (c *conn) flush() {
 		c.mu.Lock()
 		if cap(piece) <= keepBuffer || len(o.buf) > 0 && cap(piece) <= 4*shortQueue {
 			o.spare = piece[:0]
+		} else {
+			wire.GiveBuffer(piece)
 		}
 		c.charge()
 		o.release()
@@ -90,7 +94,20 @@ func (c *conn) flush() {
 		}
 	}
 	o.flushing = false
+	if c.parting != nil {
+		c.fail(c.parting)
+	}
 	c.settle()
+}
+
+// part ends the connection when what waits has been sent, by whoever is at it:
+// nothing more is read. c.mu is held.
+func (c *conn) part(why error) {
+	c.parting = why
+	c.flush()
+	if !c.out.flushing {
+		c.fail(why)
+	}
 }
 
 // breakOff ends a connection that cannot be written to, with c.mu held. A
@@ -146,19 +163,35 @@ func (c *conn) flushLater() {
 // that is too much. c.mu is held. spec [O5]
 func (c *conn) charge() {
 	n := c.out.unsent()
-	if n < shortQueue {
-		n = 0 // not worth the traffic
-	}
-	if d := n - c.out.charged; d != 0 {
-		c.out.charged = n
+	// What items leave in short queues, and on their way to the kernel, is not on the account: many subscribers of one
+	// caller who are a little behind do no harm.
+	counts := max(0, n-2*shortQueue)
+	if d := counts - c.out.charged; d != 0 {
+		c.out.charged = counts
 		c.account.charge(d)
 	}
-	if n >= maxQueue {
-		c.fail(errors.New("over 16 MiB unsent"))
+	switch {
+	case n >= c.limits.maxQueue():
+		c.fail(fmt.Errorf("over %d bytes unsent", c.limits.maxQueue()))
+	case counts > 0 && c.account.overrun():
+		c.fail(fmt.Errorf("over %d bytes unsent on all connections of the caller", maxCallerQueue))
 	}
+}
+
+// hold counts what a message takes while it comes and while its call runs; false: the caller has too much of that
+// already. Less than an idle connection keeps does not count. c.mu is held. spec [B6]
+func (c *conn) hold(bytes int) bool {
+	if bytes == 0 || c.end != nil {
+		return bytes <= 0 // after the end fail has given all back
+	}
+	if !c.account.hold(bytes, c.limits.maxReceived()) {
+		return false
+	}
+	c.held += bytes
+	return true
 }
 
 // crowded reports whether new requests have to be refused. spec [O5]
 func (c *conn) crowded() bool {
-	return c.out.unsent() > busyQueue || c.account.crowded()
+	return c.out.unsent() > c.limits.busyQueue() || c.account.crowded()
 }

@@ -34,8 +34,10 @@ func checkMsg(m *Msg) error {
 
 const blobSize = 1 << 20
 
-func sampleBlob() []byte {
-	b := make([]byte, blobSize)
+func sampleBlob() []byte { return sampleBytes(blobSize) }
+
+func sampleBytes(n int) []byte {
+	b := make([]byte, n)
 	x := uint32(1)
 	for i := range b {
 		x = x*1664525 + 1013904223
@@ -44,12 +46,29 @@ func sampleBlob() []byte {
 	return b
 }
 
+// Blob is how the peers with typed messages carry bytes.
+type Blob struct{ Data []byte }
+
 // peer is one thing to measure: a server, and clients of it over a unix socket.
 type peer struct {
 	name  string
-	note  string
+	note  string   // what it is, for the tables
+	works []string // what it can do; nil: all plain works
 	serve func(path string) error
 	dial  func(path string) (client, error)
+
+	// The rest is for those who need more than Go.
+	hidden  bool          // a process that another peer starts
+	apart   bool          // only measured if it is named: it is no other of those in the tables
+	missing func() string // what this machine lacks and how to get it; "": nothing
+	// build makes the programs that it needs in dir. exe measures it instead of
+	// bench, unless it is empty.
+	build func(dir string) (exe string, err error)
+
+	// measure replaces the works for a peer whose client is a program of its own.
+	measure func(m *meter, work string) error
+	// command is one call from a shell.
+	command func(path string) (args []string, err error)
 }
 
 // client is one connection. Echo may be called by many goroutines unless the
@@ -68,7 +87,22 @@ type windower interface {
 	Window(depth int, n *atomic.Int64, stop *atomic.Bool) error
 }
 
-var peers = []*peer{rawPeer, sabirPeer("sabir-cbor", true), sabirPeer("sabir-json", false)}
+// unsubscribable is for peers that have no notifications.
+type unsubscribable struct{}
+
+func (unsubscribable) Subscribe(*atomic.Int64) error { return errors.ErrUnsupported }
+
+var peers = []*peer{
+	rawPeer, rawMuxPeer, sabirPeer("sabir-cbor", true), sabirPeer("sabir-json", false),
+	netrpcGob, netrpcJSON, grpcPeer, ttrpcPeer, drpcPeer, connectPeer, varlinkPeer, jsonrpc2Peer, gethPeer,
+	capnpPeer, zeromqPeer, natsPeer, natsBroker, dbusPeer, mpdPeer,
+	sabirTLS("sabir-tls", true), sabirTLS("sabir-tls-json", false), grpcTLS, attackers,
+	sabirPost, sabirSocket, httpJSON,
+	raw2Peer, raw2fPeer, sabirHub("sabir-hub-cbor", true), sabirHub("sabir-hub-json", false), hubService,
+}
+
+// quick are the peers that need nothing and no patience.
+var quick = []string{"raw", "raw-mux", "sabir-cbor", "sabir-json", "netrpc"}
 
 func peerNamed(name string) *peer {
 	for _, p := range peers {

@@ -6,40 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
-	"strconv"
-	"strings"
+	"runtime"
 	"syscall"
 	"time"
 )
 
 // server is the process of a peer's server. It answers a line on stdin with
-// what it has used, and ends with its stdin.
+// what it and its children have used, and ends with its stdin.
 type server struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Reader
-}
-
-// usage is what a process has used so far.
-type usage struct {
-	CPU float64 // seconds
-	RSS int64   // KiB
-}
-
-func ownUsage() usage {
-	var r syscall.Rusage
-	syscall.Getrusage(syscall.RUSAGE_SELF, &r)
-	seconds := func(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
-	u := usage{CPU: seconds(r.Utime) + seconds(r.Stime)}
-	status, _ := os.ReadFile("/proc/self/status")
-	for l := range strings.Lines(string(status)) {
-		if strings.HasPrefix(l, "VmRSS:") {
-			u.RSS, _ = strconv.ParseInt(strings.Fields(l)[1], 10, 64)
-		}
-	}
-	return u
 }
 
 func startServer(p *peer, path string) (*server, error) {
@@ -60,15 +40,32 @@ func startServer(p *peer, path string) (*server, error) {
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
-	for range 1000 {
-		if c, err := p.dial(path); err == nil {
-			c.Close()
-			return s, nil
+	for range 2000 {
+		if listens(path) { // some clients dial lazily, and would only find out later
+			if c, err := p.dial(path); err == nil {
+				c.Close()
+				return s, nil
+			}
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
 	s.stop()
 	return nil, errors.New("the server did not come up")
+}
+
+// listens tells whether there is a socket with a listener, or the file of a peer
+// that writes one once it is ready.
+func listens(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode()&os.ModeSocket == 0 {
+		return err == nil
+	}
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		return false
+	}
+	c.Close()
+	return true
 }
 
 func (s *server) usage() (u usage) {
@@ -97,83 +94,82 @@ func serve(p *peer, path string) error {
 	return p.serve(path)
 }
 
-// moment is when a measurement began, and what had been used by then.
-type moment struct {
-	at       time.Time
-	own, srv usage
-	machine  float64
+// startChild runs a daemon that ends with this process.
+func startChild(name string, args ...string) error {
+	return startLeashed(exec.Command(name, args...))
 }
 
-type spent struct {
-	seconds float64
-	cpu     float64 // of both ends
-	others  float64 // cores that others used
-}
-
-func (m *meter) mark() moment {
-	return moment{time.Now(), ownUsage(), m.srv.usage(), machineCPU()}
-}
-
-func (m *meter) since(a moment) spent {
-	b := m.mark()
-	s := spent{seconds: b.at.Sub(a.at).Seconds(), cpu: b.own.CPU - a.own.CPU + b.srv.CPU - a.srv.CPU}
-	s.others = max(0, (b.machine-a.machine-s.cpu)/s.seconds)
-	return s
-}
-
-// machineCPU is the CPU time that all processes and the hypervisor took so far.
-func machineCPU() float64 {
-	stat, _ := os.ReadFile("/proc/stat")
-	first, _, _ := strings.Cut(string(stat), "\n")
-	f := strings.Fields(first)
-	total := 0.0
-	for _, i := range []int{1, 2, 3, 6, 7, 8} { // user nice system irq softirq steal
-		if i < len(f) {
-			ticks, _ := strconv.ParseFloat(f[i], 64)
-			total += ticks / 100
-		}
-	}
-	return total
-}
-
-// measureOnce runs one work on one peer, with a fresh server.
-func measureOnce(p *peer, work string, d time.Duration, rep int, emit func(line)) {
-	l := line{Peer: p.name, Work: work, Rep: rep}
-	fail := func(err error) {
-		l.Metric, l.Err = "error", err.Error()
-		emit(l)
-	}
-	dir, err := os.MkdirTemp("", "bench")
+// startSelf runs the server of another peer as a process of its own.
+func startSelf(peer, path string) error {
+	exe, err := os.Executable()
 	if err != nil {
-		fail(err)
-		return
+		return err
 	}
-	defer os.RemoveAll(dir)
-	m := &meter{p: p, path: dir + "/s.sock", time: d}
-	m.emit = func(metric string, value, others float64) {
-		l.Metric, l.Value, l.Others = metric, value, others
-		emit(l)
+	cmd := exec.Command(exe, "-serve", peer, "-socket", path)
+	if _, err := cmd.StdinPipe(); err != nil { // it would end with its stdin
+		return err
 	}
-	if m.srv, err = startServer(p, m.path); err != nil {
-		fail(err)
-		return
+	return startLeashed(cmd)
+}
+
+// startLeashed keeps a thread for ever: the kernel ends the child when the
+// thread that started it does.
+func startLeashed(cmd *exec.Cmd) error {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		started <- cmd.Start()
+		cmd.Wait()
+	}()
+	return <-started
+}
+
+// writeWhole makes a file appear with its content.
+func writeWhole(path, content string) error {
+	if err := os.WriteFile(path+".new", []byte(content), 0o600); err != nil {
+		return err
 	}
-	defer m.srv.stop()
-	for _, w := range works {
-		if w.name != work {
-			continue
+	return os.Rename(path+".new", path)
+}
+
+const daemonPatience = 10 * time.Second
+
+func awaitFile(path string) (string, error) {
+	for end := time.Now().Add(daemonPatience); ; time.Sleep(5 * time.Millisecond) {
+		b, err := os.ReadFile(path)
+		if err == nil {
+			return string(b), nil
 		}
-		done := make(chan error, 1)
-		go func() { done <- w.run(m) }()
-		select {
-		case err = <-done:
-		case <-time.After(3*d + 20*time.Second):
-			err = errors.New("hung")
+		if time.Now().After(end) {
+			return "", fmt.Errorf("nobody wrote it in time: %w", err)
 		}
+	}
+}
+
+func awaitSocket(path string) error {
+	for end := time.Now().Add(daemonPatience); ; time.Sleep(5 * time.Millisecond) {
+		c, err := net.Dial("unix", path)
+		if err == nil {
+			return c.Close()
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("nobody listens in time: %w", err)
+		}
+	}
+}
+
+// acceptEach serves each connection in a goroutine of its own.
+func acceptEach(path string, serve func(net.Conn)) error {
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return err
+	}
+	for {
+		c, err := l.Accept()
 		if err != nil {
-			fail(err)
+			return err
 		}
-		return
+		go serve(c)
 	}
-	fail(fmt.Errorf("no work %q", work))
 }

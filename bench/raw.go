@@ -18,26 +18,19 @@ const (
 	opSub  byte = 's'
 
 	rawBuffer = 8 << 10
+	rawHead   = 5   // the length of the body in four bytes, and what it is
+	rawSize   = 121 // of the struct in CBOR
 )
 
-// rawPayload has the size of the struct in CBOR, and stands for it.
-var rawPayload = make([]byte, 121)
+// rawPayload stands for the struct.
+var rawPayload = make([]byte, rawSize)
 
 var rawPeer = &peer{
-	name: "raw",
-	note: "Go socket, no codec: the limit",
+	name:  "raw",
+	note:  "Go socket, no codec: the limit",
+	works: append(plain, "scale-conns", "scale-idle", "scale-subs", "scale-size"),
 	serve: func(path string) error {
-		l, err := net.Listen("unix", path)
-		if err != nil {
-			return err
-		}
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return err
-			}
-			go newRaw(c).serve()
-		}
+		return acceptEach(path, func(c net.Conn) { newRaw(c).serve() })
 	},
 	dial: func(path string) (client, error) {
 		c, err := net.Dial("unix", path)
@@ -60,9 +53,9 @@ func newRaw(c net.Conn) *rawConn {
 }
 
 func (x *rawConn) write(op byte, body []byte) error {
-	var h [4]byte
+	var h [rawHead]byte
 	binary.LittleEndian.PutUint32(h[:], uint32(len(body)))
-	h[3] = op
+	h[4] = op
 	x.w.Write(h[:])
 	_, err := x.w.Write(body)
 	return err
@@ -70,21 +63,21 @@ func (x *rawConn) write(op byte, body []byte) error {
 
 // read returns a slice that is good until the next read.
 func (x *rawConn) read() (op byte, body []byte, err error) {
-	h, err := x.r.Peek(4)
+	h, err := x.r.Peek(rawHead)
 	if err != nil {
 		return 0, nil, err
 	}
-	op = h[3]
-	n := int(h[0]) | int(h[1])<<8 | int(h[2])<<16
-	if 4+n <= x.r.Size() {
-		b, err := x.r.Peek(4 + n)
+	op = h[4]
+	n := int(binary.LittleEndian.Uint32(h))
+	if rawHead+n <= x.r.Size() {
+		b, err := x.r.Peek(rawHead + n)
 		if err != nil {
 			return 0, nil, err
 		}
-		x.r.Discard(4 + n)
-		return op, b[4:], nil
+		x.r.Discard(rawHead + n)
+		return op, b[rawHead:], nil
 	}
-	x.r.Discard(4)
+	x.r.Discard(rawHead)
 	if cap(x.buf) < n {
 		x.buf = make([]byte, n)
 	}
@@ -149,7 +142,7 @@ func (x *rawConn) Window(depth int, n *atomic.Int64, stop *atomic.Bool) error {
 		if err := x.w.Flush(); err != nil {
 			return err
 		}
-		for more := true; more; more = fly > 0 && x.r.Buffered() >= 4+len(rawPayload) {
+		for more := true; more; more = fly > 0 && x.r.Buffered() >= rawHead+rawSize {
 			if _, _, err := x.read(); err != nil {
 				return err
 			}

@@ -16,9 +16,12 @@
 // example, deprecated, since and sensitive. A pointer is an optional field; so
 // is what is tagged optional, whose zero value then means absent. Go int and
 // the smaller integers are the type int, int64 and uint64 those types (text on
-// the wire), []byte bytes, time.Time time, any and wire.Value any. A string type with a
-// method Cases() []string is an enum. A struct that begins with an embedded
-// [Union] and goes on with pointers to structs is a union.
+// the wire), []byte bytes, time.Time time, any and wire.Value any. The bounds of the
+// elements of a list or a map are of.min, of.max and of.pattern. A string type with
+// a method Cases() []string is an enum, and CaseDoc(string) string documents its
+// cases. A struct that begins with an embedded [Union] and goes on with pointers to
+// structs is a union. Structs, enums and unions are described by their names, other
+// types with those that [Bounded] and [Named] give them.
 //
 // A Codec may be used by any number of goroutines. The rules are in spec/types.md.
 package codec
@@ -50,12 +53,6 @@ type Union struct {
 	Other string
 	Body  wire.Value
 }
-
-// Enum is what string types have to be enums.
-type Enum interface{ Cases() []string }
-
-// Documented is what a named type may have to be described with a doc.
-type Documented interface{ Doc() string }
 
 var cache sync.Map // reflect.Type → *Codec or error
 
@@ -99,11 +96,11 @@ func (c *Codec) Fields() (fields []idl.Field, ok bool) {
 	return c.plan.desc.Fields, c.plan.kind == idl.Struct
 }
 
-// Named calls f for each named type that the description refers to, itself
-// included unless inline.
+// Named calls f for each named type that the description refers to. With inline
+// the type itself is none of them, unless something in it refers to it.
 func (c *Codec) Named(inline bool, f func(t idl.NamedType, goType reflect.Type)) {
 	for _, n := range c.named {
-		if inline && n.plan == c.plan {
+		if inline && n.plan == c.plan && !n.plan.again {
 			continue
 		}
 		nt := idl.NamedType{Name: n.plan.name, Type: n.plan.desc}
@@ -133,14 +130,23 @@ func (c *Codec) Decode(v wire.Value, ptr any, rules Rules) []Fault {
 
 // DecodeTo is Decode into a settable value.
 func (c *Codec) DecodeTo(v wire.Value, into reflect.Value, rules Rules) []Fault {
+	d := decoders.Get().(*decoder)
+	d.begin(v, rules)
+	d.value(c.plan, into)
+	return d.end()
+}
+
+// begin and end are around the use of a decoder.
+func (d *decoder) begin(v wire.Value, rules Rules) {
 	if v.IsZero() {
 		v = emptyObject
 	}
-	d := decoders.Get().(*decoder)
 	d.c, d.rules, d.budget = v.Cursor(), rules, maxDecoded
 	d.faults = nil
 	d.path = d.path[:0]
-	d.value(c.plan, into)
+}
+
+func (d *decoder) end() []Fault {
 	faults := d.faults
 	d.c.Buf, d.faults = nil, nil
 	decoders.Put(d)
@@ -156,7 +162,8 @@ func (c *Codec) Append(dst []byte, enc wire.Encoding, ptr any) ([]byte, error) {
 // AppendFrom is Append of a reflected value.
 func (c *Codec) AppendFrom(dst []byte, enc wire.Encoding, v reflect.Value) ([]byte, error) {
 	start := len(dst)
-	dst, err := appendValue(dst, enc, c.plan, v)
+	e := encoder{enc: enc}
+	dst, err := e.value(dst, c.plan, v)
 	if err != nil {
 		return dst[:start], err
 	}

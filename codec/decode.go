@@ -1,14 +1,11 @@
 package codec
 
 import (
-	"math"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/sabir-ipc/sabir/idl"
 	"github.com/sabir-ipc/sabir/wire"
@@ -62,21 +59,16 @@ func (d *decoder) value(p *plan, v reflect.Value) {
 		}
 	case idl.Enum:
 		if d.is(kind, wire.String, p) {
-			s := d.c.Text()
-			if d.rules == Strict && !slices.Contains(p.cases, string(s)) {
-				d.fault("expected one of %s", strings.Join(p.cases, ", "))
-			}
-			v.SetString(string(s))
+			v.SetString(string(d.checkedCase(p)))
 		}
 	case idl.Bytes:
 		d.bytes(p, v, kind)
 	case idl.Time:
 		if d.is(kind, wire.String, p) {
-			t, ok := parseTime(d.c.Text())
-			if !ok {
-				d.fault(`expected a time in UTC like "2026-11-23T10:00:00Z"`)
+			if p.boxed {
+				v = v.Field(0)
 			}
-			*v.Addr().Interface().(*time.Time) = t
+			*v.Addr().Interface().(*time.Time) = d.checkedTime()
 		}
 	case idl.List:
 		if d.is(kind, wire.List, p) {
@@ -95,6 +87,9 @@ func (d *decoder) value(p *plan, v reflect.Value) {
 			d.union(p, v)
 		}
 	case idl.Any:
+		if p.boxed {
+			v = v.Field(0)
+		}
 		d.anything(v)
 	}
 }
@@ -133,138 +128,40 @@ func expected(p *plan) string {
 	return "an object"
 }
 
-func (d *decoder) inBounds(p *plan, f float64) bool {
-	switch {
-	case f < p.min:
-		d.fault("at least %v, got %v", short(p.min), short(f))
-	case f > p.max:
-		d.fault("at most %v, got %v", short(p.max), short(f))
-	default:
-		return true
-	}
-	return false
-}
-
-func short(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
-
-// length checks the bounds of a length, told with what it counts.
-func (d *decoder) length(p *plan, n int, unit string) {
-	several := func(bound float64) string {
-		if bound != 1 {
-			unit += "s"
-		}
-		return short(bound) + " " + unit
-	}
-	switch f := float64(n); {
-	case f < p.min:
-		d.fault("at least %s, got %d", several(p.min), n)
-	case f > p.max:
-		d.fault("at most %s, got %d", several(p.max), n)
-	}
-}
-
 func (d *decoder) integer(p *plan, v reflect.Value) {
-	n, ok := whole(d.c.Number())
-	if !ok {
-		d.fault("expected an integer within ±(2^53-1)")
-		return
-	}
-	if !d.inBounds(p, float64(n)) {
-		return
-	}
-	if v.CanInt() {
+	n, ok := d.checkedInt(p)
+	switch {
+	case !ok:
+	case v.CanInt():
 		v.SetInt(n)
-	} else {
+	default:
 		v.SetUint(uint64(n))
 	}
 }
 
-// whole returns the number as an integer if that is what it is. spec [T1]
-func whole(n wire.Num) (i int64, ok bool) {
-	if n.IsInt {
-		return n.Int, !n.Big
-	}
-	return int64(n.Float), n.Float == math.Trunc(n.Float) && math.Abs(n.Float) <= wire.MaxInt
-}
-
 func (d *decoder) float(p *plan, v reflect.Value) {
-	n := d.c.Number()
-	if n.Big {
-		d.fault("number out of range")
-		return
-	}
-	if d.inBounds(p, n.Float) {
-		if p.bits == 32 && math.Abs(n.Float) > math.MaxFloat32 {
-			d.fault("number out of range")
-			return
-		}
-		v.SetFloat(n.Float)
+	if f, ok := d.checkedFloat(p); ok {
+		v.SetFloat(f)
 	}
 }
 
-// wide reads int64 and uint64, text or a number where that is exact. spec [T2]
 func (d *decoder) wide(p *plan, v reflect.Value, kind wire.Kind) {
-	var n int64
-	var u uint64
-	switch kind {
-	case wire.Number:
-		var ok bool
-		if n, ok = whole(d.c.Number()); !ok {
-			d.fault("expected %s", expected(p))
-			return
-		}
-		if u = uint64(n); n < 0 && p.kind == idl.Uint64 {
-			d.fault("at least 0, got %d", n)
-			return
-		}
-	case wire.String:
-		s := string(d.c.Text())
-		var err error
-		if p.kind == idl.Int64 {
-			n, err = strconv.ParseInt(s, 10, 64)
-		} else {
-			u, err = strconv.ParseUint(s, 10, 64)
-		}
-		if err != nil || s[0] == '+' || s != "0" && strings.TrimLeft(s, "-")[0] == '0' {
-			d.fault("expected %s", expected(p))
-			return
-		}
+	n, u, ok := d.checkedWide(p, kind)
+	switch {
+	case !ok:
+	case p.kind == idl.Int64:
+		v.SetInt(n)
 	default:
-		d.is(kind, wire.String, p)
-		return
-	}
-	if p.kind == idl.Int64 {
-		if d.inBounds(p, float64(n)) {
-			v.SetInt(n)
-		}
-	} else if d.inBounds(p, float64(u)) {
 		v.SetUint(u)
 	}
 }
 
-func (d *decoder) text(p *plan, v reflect.Value) {
-	s := d.c.Text()
-	if !math.IsInf(p.min, 0) || !math.IsInf(p.max, 0) {
-		d.length(p, utf8.RuneCount(s), "character")
-	}
-	if p.pattern != nil && !p.pattern.Match(s) {
-		d.fault("does not match %s", p.desc.Pattern)
-	}
-	v.SetString(string(s))
-}
+func (d *decoder) text(p *plan, v reflect.Value) { v.SetString(string(d.checkedText(p))) }
 
 func (d *decoder) bytes(p *plan, v reflect.Value, kind wire.Kind) {
-	if kind != wire.String && kind != wire.Bytes {
-		d.is(kind, wire.String, p)
-		return
+	if b, ok := d.checkedBytes(p, kind); ok {
+		v.SetBytes(b)
 	}
-	b, ok := d.c.Bytes([]byte{})
-	if !ok {
-		d.fault("expected %s", expected(p))
-		return
-	}
-	d.length(p, len(b), "byte")
-	v.SetBytes(b)
 }
 
 // take charges the budget; false: it is spent.
@@ -427,15 +324,7 @@ func (d *decoder) unknown(p *plan, key string) {
 }
 
 func (d *decoder) union(p *plan, v reflect.Value) {
-	name, ok := "", false
-	ahead := d.c
-	for it := ahead.Open(); ahead.More(&it); {
-		if string(ahead.Key()) == "type" && ahead.Kind() == wire.String {
-			name, ok = string(ahead.Text()), true
-			break
-		}
-		ahead.Skip()
-	}
+	name, ok := d.caseAhead()
 	i := p.find([]byte(name), 0)
 	v.SetZero()
 	switch {
@@ -449,9 +338,6 @@ func (d *decoder) union(p *plan, v reflect.Value) {
 		body := d.c.Skip()
 		v.Field(0).Set(reflect.ValueOf(Union{name, wire.Value{Enc: body.Enc, Raw: slices.Clone(body.Raw)}}))
 	default:
-		d.c.Skip()
-		d.path = append(d.path, step{name: "type"})
-		d.fault("expected one of %s", strings.Join(p.cases, ", "))
-		d.path = d.path[:len(d.path)-1]
+		d.noCase(p)
 	}
 }

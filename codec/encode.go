@@ -1,24 +1,38 @@
 package codec
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sabir-ipc/sabir/idl"
 	"github.com/sabir-ipc/sabir/wire"
 )
 
-// appendValue writes v. It checks what the wire cannot hold, not the bounds of
+// maxNested is how deep a value may nest: what is around it in a message takes
+// up to four of the levels that there are, as in the list of a plain request on
+// a topic. spec [M14]
+const maxNested = wire.MaxDepth - 4
+
+var errTooDeep = fmt.Errorf("nested over %d levels, or in itself", maxNested)
+
+// encoder writes a value. It checks what the wire cannot hold, not the bounds of
 // the description: those are the reader's to check.
-func appendValue(dst []byte, enc wire.Encoding, p *plan, v reflect.Value) ([]byte, error) {
+type encoder struct {
+	enc   wire.Encoding
+	depth int
+}
+
+func (e *encoder) value(dst []byte, p *plan, v reflect.Value) ([]byte, error) {
 	ok := true
 	switch p.kind {
 	case idl.Bool:
-		return wire.AppendBool(dst, enc, v.Bool()), nil
+		return wire.AppendBool(dst, e.enc, v.Bool()), nil
 	case idl.Int:
 		n := int64(0)
 		if v.CanInt() {
@@ -29,68 +43,84 @@ func appendValue(dst []byte, enc wire.Encoding, p *plan, v reflect.Value) ([]byt
 		if n > wire.MaxInt || n < -wire.MaxInt {
 			return dst, fmt.Errorf("integer %v beyond ±(2^53-1): use int64", v)
 		}
-		return wire.AppendInt(dst, enc, n), nil
+		return wire.AppendInt(dst, e.enc, n), nil
 	case idl.Int64:
 		var b [20]byte
-		dst, _ = wire.AppendString(dst, enc, strconv.AppendInt(b[:0], v.Int(), 10))
+		dst, _ = wire.AppendString(dst, e.enc, strconv.AppendInt(b[:0], v.Int(), 10))
 		return dst, nil
 	case idl.Uint64:
 		var b [20]byte
-		dst, _ = wire.AppendString(dst, enc, strconv.AppendUint(b[:0], v.Uint(), 10))
+		dst, _ = wire.AppendString(dst, e.enc, strconv.AppendUint(b[:0], v.Uint(), 10))
 		return dst, nil
 	case idl.Float:
-		if dst, ok = wire.AppendFloat(dst, enc, v.Float()); !ok {
+		if dst, ok = wire.AppendFloat(dst, e.enc, v.Float()); !ok {
 			return dst, fmt.Errorf("%v has no counterpart", v.Float())
 		}
 		return dst, nil
 	case idl.String, idl.Enum:
-		if dst, ok = wire.AppendString(dst, enc, v.String()); !ok {
-			return dst, fmt.Errorf("string is not UTF-8")
+		if dst, ok = wire.AppendString(dst, e.enc, v.String()); !ok {
+			return dst, errors.New("string is not UTF-8")
 		}
 		return dst, nil
 	case idl.Bytes:
-		return wire.AppendBytes(dst, enc, v.Bytes()), nil
+		return wire.AppendBytes(dst, e.enc, v.Bytes()), nil
 	case idl.Time:
-		return appendTimeValue(dst, enc, v)
-	case idl.List:
-		return appendList(dst, enc, p, v)
-	case idl.Map:
-		return appendDict(dst, enc, p, v)
-	case idl.Struct:
-		return appendStruct(dst, enc, p, v, "")
-	case idl.Union:
-		return appendUnion(dst, enc, p, v)
-	default:
-		return appendAnything(dst, enc, v)
+		if p.boxed {
+			v = v.Field(0)
+		}
+		return e.time(dst, timeOf(v))
+	case idl.Any:
+		if p.boxed {
+			v = v.Field(0)
+		}
+		if p.typ == valueType {
+			return e.raw(dst, v.Interface().(wire.Value))
+		}
+		return e.anything(dst, v.Interface())
 	}
+	if e.depth == maxNested {
+		return dst, errTooDeep
+	}
+	e.depth++
+	var err error
+	switch p.kind {
+	case idl.List:
+		dst, err = e.list(dst, p, v)
+	case idl.Map:
+		dst, err = e.dict(dst, p, v)
+	case idl.Struct:
+		dst, err = e.structure(dst, p, v, "")
+	case idl.Union:
+		dst, err = e.union(dst, p, v)
+	}
+	e.depth--
+	return dst, err
 }
 
-func appendTimeValue(dst []byte, enc wire.Encoding, v reflect.Value) ([]byte, error) {
+func (e *encoder) time(dst []byte, t time.Time) ([]byte, error) {
 	var b [40]byte
-	// Through a pointer where there is one: Interface would allocate.
-	t := timeOf(v)
 	text, ok := appendTime(b[:0], t)
 	if !ok {
 		return dst, fmt.Errorf("year %d beyond 1 to 9999", t.Year())
 	}
-	dst, _ = wire.AppendString(dst, enc, text)
+	dst, _ = wire.AppendString(dst, e.enc, text)
 	return dst, nil
 }
 
-func appendList(dst []byte, enc wire.Encoding, p *plan, v reflect.Value) (_ []byte, err error) {
+func (e *encoder) list(dst []byte, p *plan, v reflect.Value) (_ []byte, err error) {
 	n := v.Len()
-	dst = wire.AppendList(dst, enc, n)
+	dst = wire.AppendList(dst, e.enc, n)
 	for i := range n {
-		dst = wire.AppendNext(dst, enc, i)
-		if dst, err = appendValue(dst, enc, p.elem, v.Index(i)); err != nil {
+		dst = wire.AppendNext(dst, e.enc, i)
+		if dst, err = e.value(dst, p.elem, v.Index(i)); err != nil {
 			return dst, fmt.Errorf("[%d]: %w", i, err)
 		}
 	}
-	return wire.EndList(dst, enc), nil
+	return wire.EndList(dst, e.enc), nil
 }
 
-// appendDict writes the keys in order, so that equal maps are equal bytes.
-func appendDict(dst []byte, enc wire.Encoding, p *plan, v reflect.Value) (_ []byte, err error) {
+// dict writes the keys in order, so that equal maps are equal bytes.
+func (e *encoder) dict(dst []byte, p *plan, v reflect.Value) (_ []byte, err error) {
 	type entry struct {
 		key   string
 		place int
@@ -105,17 +135,17 @@ func appendDict(dst []byte, enc wire.Encoding, p *plan, v reflect.Value) (_ []by
 		entries = append(entries, entry{key.String(), len(entries)})
 	}
 	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.key, b.key) })
-	dst = wire.AppendMap(dst, enc, n)
-	for i, e := range entries {
+	dst = wire.AppendMap(dst, e.enc, n)
+	for i, entry := range entries {
 		var ok bool
-		if dst, ok = wire.AppendKey(dst, enc, i, e.key); !ok {
-			return dst, fmt.Errorf("key %q is not UTF-8", e.key)
+		if dst, ok = wire.AppendKey(dst, e.enc, i, entry.key); !ok {
+			return dst, fmt.Errorf("key %q is not UTF-8", entry.key)
 		}
-		if dst, err = appendValue(dst, enc, p.elem, values.Index(e.place)); err != nil {
-			return dst, fmt.Errorf("[%q]: %w", e.key, err)
+		if dst, err = e.value(dst, p.elem, values.Index(entry.place)); err != nil {
+			return dst, fmt.Errorf("[%q]: %w", entry.key, err)
 		}
 	}
-	return wire.EndMap(dst, enc), nil
+	return wire.EndMap(dst, e.enc), nil
 }
 
 // absent reports whether the field is left out.
@@ -123,11 +153,11 @@ func (f *field) absent(v reflect.Value) bool {
 	return f.pointer && v.IsNil() || f.omit && v.IsZero()
 }
 
-// appendStruct writes the fields in declared order, after the tag of a union
-// if there is one.
-func appendStruct(dst []byte, enc wire.Encoding, p *plan, v reflect.Value, tag string) (_ []byte, err error) {
+// structure writes the fields in declared order, after the tag of a union if
+// there is one.
+func (e *encoder) structure(dst []byte, p *plan, v reflect.Value, tag string) (_ []byte, err error) {
 	n := len(p.fields)
-	if enc == wire.CBOR {
+	if e.enc == wire.CBOR {
 		if !p.full {
 			for i := range p.fields {
 				if p.fields[i].absent(v.Field(p.fields[i].index)) {
@@ -139,11 +169,11 @@ func appendStruct(dst []byte, enc wire.Encoding, p *plan, v reflect.Value, tag s
 			n++
 		}
 	}
-	dst = wire.AppendMap(dst, enc, n)
+	dst = wire.AppendMap(dst, e.enc, n)
 	written := 0
 	if tag != "" {
-		dst, _ = wire.AppendKey(dst, enc, 0, "type")
-		dst, _ = wire.AppendString(dst, enc, tag)
+		dst, _ = wire.AppendKey(dst, e.enc, 0, "type")
+		dst, _ = wire.AppendString(dst, e.enc, tag)
 		written++
 	}
 	for i := range p.fields {
@@ -155,7 +185,7 @@ func appendStruct(dst []byte, enc wire.Encoding, p *plan, v reflect.Value, tag s
 		if f.pointer {
 			fv = fv.Elem()
 		}
-		if enc == wire.CBOR {
+		if e.enc == wire.CBOR {
 			dst = append(dst, f.cbor...)
 		} else {
 			if written > 0 {
@@ -164,85 +194,113 @@ func appendStruct(dst []byte, enc wire.Encoding, p *plan, v reflect.Value, tag s
 			dst = append(dst, f.json...)
 		}
 		written++
-		if dst, err = appendValue(dst, enc, f.plan, fv); err != nil {
+		if dst, err = e.value(dst, f.plan, fv); err != nil {
 			return dst, fmt.Errorf("%s: %w", f.name, err)
 		}
 	}
-	return wire.EndMap(dst, enc), nil
+	return wire.EndMap(dst, e.enc), nil
 }
 
-func appendUnion(dst []byte, enc wire.Encoding, p *plan, v reflect.Value) ([]byte, error) {
+func (e *encoder) union(dst []byte, p *plan, v reflect.Value) ([]byte, error) {
 	for i := range p.fields {
 		f := &p.fields[i]
 		if fv := v.Field(f.index); !fv.IsNil() {
-			return appendStruct(dst, enc, f.plan, fv.Elem(), f.name)
+			return e.structure(dst, f.plan, fv.Elem(), f.name)
 		}
 	}
 	if body := v.Field(0).Interface().(Union).Body; !body.IsZero() {
-		return body.Append(dst, enc)
+		return e.raw(dst, body)
 	}
-	return dst, fmt.Errorf("union without a case")
+	return dst, errors.New("union without a case")
 }
 
-func appendAnything(dst []byte, enc wire.Encoding, v reflect.Value) ([]byte, error) {
-	if v.Type() == valueType {
-		raw := v.Interface().(wire.Value)
-		if raw.IsZero() {
-			return wire.AppendNull(dst, enc), nil
-		}
-		return raw.Append(dst, enc)
+// raw writes a value that is bytes already.
+func (e *encoder) raw(dst []byte, v wire.Value) ([]byte, error) {
+	if v.IsZero() {
+		return wire.AppendNull(dst, e.enc), nil
 	}
-	if v.Kind() == reflect.Interface {
-		if v.IsNil() {
-			return wire.AppendNull(dst, enc), nil
-		}
-		v = v.Elem()
+	if e.depth+v.Depth() > maxNested {
+		return dst, errTooDeep
 	}
-	return AppendAny(dst, enc, v.Interface())
+	return v.Append(dst, e.enc)
 }
 
 // AppendAny writes a value of no declared type: what Decode makes of type any,
 // and any Go value that has a codec.
-func AppendAny(dst []byte, enc wire.Encoding, x any) (_ []byte, err error) {
+func AppendAny(dst []byte, enc wire.Encoding, x any) ([]byte, error) {
+	e := encoder{enc: enc}
+	return e.anything(dst, x)
+}
+
+func (e *encoder) anything(dst []byte, x any) (_ []byte, err error) {
 	switch x := x.(type) {
 	case nil:
-		return wire.AppendNull(dst, enc), nil
+		return wire.AppendNull(dst, e.enc), nil
 	case int64: // untyped trees have integers only where they are exact
 		if x <= wire.MaxInt && x >= -wire.MaxInt {
-			return wire.AppendInt(dst, enc, x), nil
+			return wire.AppendInt(dst, e.enc, x), nil
 		}
 		return dst, fmt.Errorf("integer %d beyond ±(2^53-1)", x)
 	case []any:
-		dst = wire.AppendList(dst, enc, len(x))
-		for i, e := range x {
-			if dst, err = AppendAny(wire.AppendNext(dst, enc, i), enc, e); err != nil {
-				return dst, fmt.Errorf("[%d]: %w", i, err)
-			}
-		}
-		return wire.EndList(dst, enc), nil
+		return e.anyList(dst, x)
 	case map[string]any:
-		dst = wire.AppendMap(dst, enc, len(x))
-		for i, k := range slices.Sorted(maps.Keys(x)) {
-			var ok bool
-			if dst, ok = wire.AppendKey(dst, enc, i, k); !ok {
-				return dst, fmt.Errorf("key %q is not UTF-8", k)
-			}
-			if dst, err = AppendAny(dst, enc, x[k]); err != nil {
-				return dst, fmt.Errorf("%s: %w", k, err)
-			}
-		}
-		return wire.EndMap(dst, enc), nil
+		return e.anyDict(dst, x)
 	}
 	v := reflect.ValueOf(x)
 	for v.Kind() == reflect.Pointer {
 		if v.IsNil() {
-			return wire.AppendNull(dst, enc), nil
+			return wire.AppendNull(dst, e.enc), nil
 		}
 		v = v.Elem()
+	}
+	if v.Kind() == reflect.Interface { // behind a pointer, perhaps to where it is itself
+		if e.depth == maxNested {
+			return dst, errTooDeep
+		}
+		e.depth++
+		defer func() { e.depth-- }()
 	}
 	c, err := Of(v.Type())
 	if err != nil {
 		return dst, err
 	}
-	return c.AppendFrom(dst, enc, v)
+	start := len(dst)
+	if dst, err = e.value(dst, c.plan, v); err != nil {
+		dst = dst[:start]
+	}
+	return dst, err
+}
+
+func (e *encoder) anyList(dst []byte, list []any) (_ []byte, err error) {
+	if e.depth == maxNested {
+		return dst, errTooDeep
+	}
+	e.depth++
+	defer func() { e.depth-- }()
+	dst = wire.AppendList(dst, e.enc, len(list))
+	for i, x := range list {
+		if dst, err = e.anything(wire.AppendNext(dst, e.enc, i), x); err != nil {
+			return dst, fmt.Errorf("[%d]: %w", i, err)
+		}
+	}
+	return wire.EndList(dst, e.enc), nil
+}
+
+func (e *encoder) anyDict(dst []byte, dict map[string]any) (_ []byte, err error) {
+	if e.depth == maxNested {
+		return dst, errTooDeep
+	}
+	e.depth++
+	defer func() { e.depth-- }()
+	dst = wire.AppendMap(dst, e.enc, len(dict))
+	for i, k := range slices.Sorted(maps.Keys(dict)) {
+		var ok bool
+		if dst, ok = wire.AppendKey(dst, e.enc, i, k); !ok {
+			return dst, fmt.Errorf("key %q is not UTF-8", k)
+		}
+		if dst, err = e.anything(dst, dict[k]); err != nil {
+			return dst, fmt.Errorf("%s: %w", k, err)
+		}
+	}
+	return wire.EndMap(dst, e.enc), nil
 }

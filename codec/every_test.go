@@ -45,9 +45,11 @@ type colour string
 
 func (colour) Cases() []string { return []string{"red", "green", "blue"} }
 
+func (colour) CaseDoc(name string) string { return map[string]string{"green": "Go."}[name] }
+
 type shape struct {
 	Union
-	Circle *circle
+	Circle *circle `doc:"Round."`
 	Box    *struct{ Width, Height int }
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/sabir-ipc/sabir/wire"
 )
 
 // Fault is one thing wrong with a value. Path is where, as in "filter.tags[3]",
@@ -33,6 +35,7 @@ type step struct {
 func pathText(path []step) string {
 	var b strings.Builder
 	for _, s := range path {
+		s.name = wire.Clip(s.name)
 		switch {
 		case s.key && !plainKey(s.name):
 			fmt.Fprintf(&b, "[%s]", strconv.Quote(s.name))

@@ -3,8 +3,10 @@ package codec
 import (
 	"bytes"
 	"reflect"
+	"slices"
 	"testing"
 
+	"github.com/sabir-ipc/sabir/idl"
 	"github.com/sabir-ipc/sabir/wire"
 )
 
@@ -55,7 +57,38 @@ func FuzzParity(f *testing.F) {
 		sameToProgram[any](t, original, turned)
 		sameToProgram[every](t, original, turned)
 		sameToProgram[[]every](t, original, turned)
+		for _, v := range []wire.Value{original, turned} {
+			judgedAlike(t, v, Strict)
+			judgedAlike(t, v, Lenient)
+		}
 	})
+}
+
+// judgedAlike compares what is said of a value by a Go type and by its
+// description.
+func judgedAlike(t *testing.T, v wire.Value, rules Rules) {
+	t.Helper()
+	// A float32 has bounds of its own, which descriptions do not tell.
+	single := func(f Fault) bool { return f.Path == "single" }
+	typed := slices.DeleteFunc(For[every]().Decode(v, new(every), rules), single)
+	described := slices.DeleteFunc(everyShape(t).Check(v, rules), single)
+	if !slices.Equal(typed, described) && len(typed) < MaxFaults-1 {
+		t.Fatalf("%s: as a Go type %v, by its description %v", v.Raw, typed, described)
+	}
+}
+
+// everyShape is what the description of every says.
+func everyShape(t *testing.T) *Shape {
+	t.Helper()
+	c := For[every]()
+	service := new(idl.Service)
+	c.Named(false, func(n idl.NamedType, _ reflect.Type) { service.Types = append(service.Types, n) })
+	top := c.Type()
+	shape, err := NewShapes(service).Of(&top)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return shape
 }
 
 func sameToProgram[T any](t *testing.T, original, turned wire.Value) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sabir-ipc/sabir/idl"
+	"github.com/sabir-ipc/sabir/internal/names"
 	"github.com/sabir-ipc/sabir/wire"
 )
 
@@ -32,6 +33,8 @@ type plan struct {
 	cases   []string
 	needed  mask // struct: fields that must be there
 	full    bool // struct: no field is ever left out
+	again   bool // struct: met more than once
+	boxed   bool // time, any: the Go type is a struct around it
 	size    int  // bytes of memory one value takes at least
 }
 
@@ -88,7 +91,6 @@ var (
 	valueType    = reflect.TypeFor[wire.Value]()
 	unionType    = reflect.TypeFor[Union]()
 	anyType      = reflect.TypeFor[any]()
-	enumType     = reflect.TypeFor[Enum]()
 )
 
 // plan makes the plan of a type. Those of structs are kept, so that a struct
@@ -99,18 +101,28 @@ func (b *builder) plan(t reflect.Type) (*plan, error) {
 		if p.desc.Kind == "" && p.name == "" {
 			return nil, fmt.Errorf("%v contains itself and has no name to be described by", t)
 		}
+		p.again = true
 		return p, nil
 	}
 	p := &plan{typ: t, min: math.Inf(-1), max: math.Inf(1), size: int(t.Size())}
 	if t.Kind() == reflect.Struct {
 		b.plans[t] = p
 	}
-	err := b.fill(p, t)
+	if t.Implements(boundedType) {
+		b.nameIt(p, t)
+	}
+	if err := b.fill(p, t); err != nil {
+		return p, err
+	}
 	p.desc.Kind = p.kind
-	return p, err
+	return p, b.said(p, t)
 }
 
 func (b *builder) fill(p *plan, t reflect.Type) (err error) {
+	if inner, ok := box(t); ok {
+		p.boxed = true
+		return b.fill(p, inner)
+	}
 	switch t {
 	case timeType:
 		p.kind = idl.Time
@@ -143,6 +155,9 @@ func (b *builder) fill(p *plan, t reflect.Type) (err error) {
 					return fmt.Errorf("%v: %q is no name of a case, [a-z][a-z0-9_]*, or there twice", t, c)
 				}
 				p.desc.Options = append(p.desc.Options, idl.Case{Name: c})
+				if d, ok := reflect.Zero(t).Interface().(CaseDocumented); ok {
+					p.desc.Options[i].Doc = d.CaseDoc(c)
+				}
 			}
 			b.nameIt(p, t)
 		}
@@ -212,20 +227,6 @@ func (b *builder) element(p *plan, t reflect.Type) (err error) {
 	of := p.elem.ref()
 	p.desc.Of = &of
 	return nil
-}
-
-// nameIt names a type as in Go, but with a capital. What cannot be a name in a
-// description, as those of generic types, is described where it stands. spec [T9]
-func (b *builder) nameIt(p *plan, t reflect.Type) {
-	name := t.Name()
-	if name != "" && name[0] >= 'a' && name[0] <= 'z' {
-		name = string(name[0]-'a'+'A') + name[1:]
-	}
-	if !validTypeName(name) {
-		return
-	}
-	p.name = name
-	b.named = append(b.named, namedPlan{t, p})
 }
 
 func (b *builder) structure(p *plan, t reflect.Type) error {
@@ -334,48 +335,8 @@ func (b *builder) unionCase(p *plan, i int, sf reflect.StructField) error {
 	p.fields = append(p.fields, field{name: name, index: i, plan: cp, pointer: true})
 	p.cases = append(p.cases, name)
 	of := cp.ref()
-	p.desc.Options = append(p.desc.Options, idl.Case{Name: name, Type: &of})
+	p.desc.Options = append(p.desc.Options, idl.Case{Name: name, Type: &of, Doc: sf.Tag.Get("doc")})
 	return nil
-}
-
-// tagged returns the plan with the bounds of a field's tags.
-func (p *plan) tagged(tag reflect.StructTag) (*plan, error) {
-	lo, hi := tag.Get("min"), tag.Get("max")
-	pattern := tag.Get("pattern")
-	if lo == "" && hi == "" && pattern == "" {
-		return p, nil
-	}
-	switch p.kind {
-	case idl.Bool, idl.Time, idl.Any, idl.Struct, idl.Enum, idl.Union:
-		return nil, fmt.Errorf("%s has no bounds", p.kind)
-	}
-	if pattern != "" && p.kind != idl.String {
-		return nil, fmt.Errorf("%s has no pattern", p.kind)
-	}
-	q := *p
-	bounds := [2]float64{math.Inf(-1), math.Inf(1)}
-	for i, s := range []string{lo, hi} {
-		if s == "" {
-			continue
-		}
-		f, err := strconv.ParseFloat(s, 64)
-		if err != nil || math.IsNaN(f) || math.Abs(f) > wire.MaxInt && p.kind != idl.Float {
-			return nil, fmt.Errorf("%q is no bound", s)
-		}
-		bounds[i] = f
-	}
-	q.bound(bounds[0], bounds[1])
-	if q.min > q.max {
-		return nil, fmt.Errorf("min %v is over max %v", q.min, q.max)
-	}
-	if pattern != "" {
-		re, err := idl.CompilePattern(pattern)
-		if err != nil {
-			return nil, err
-		}
-		q.pattern, q.desc.Pattern = re, pattern
-	}
-	return &q, nil
 }
 
 // sample reads a default or an example, which is JSON, or bare text where a
@@ -407,44 +368,7 @@ func (p *plan) sample(tag reflect.StructTag, key string) (any, error) {
 func fieldName(sf reflect.StructField) (name string, optional bool) {
 	name, rest, _ := strings.Cut(sf.Tag.Get("sabir"), ",")
 	if name == "" {
-		name = snake(sf.Name)
+		name = names.Snake(sf.Name)
 	}
 	return name, slices.Contains(strings.Split(rest, ","), "optional")
-}
-
-// snake turns MaxSize into max_size, ID into id and HTTPPort into http_port.
-func snake(s string) string {
-	upper := func(i int) bool { return s[i] >= 'A' && s[i] <= 'Z' }
-	var out []byte
-	for i := range len(s) {
-		c := s[i]
-		if upper(i) {
-			if i > 0 && (!upper(i-1) || i+1 < len(s) && !upper(i+1) && s[i+1] != '_') && s[i-1] != '_' {
-				out = append(out, '_')
-			}
-			c += 'a' - 'A'
-		}
-		out = append(out, c)
-	}
-	return string(out)
-}
-
-func validTypeName(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if !(c >= 'A' && c <= 'Z' || i > 0 && (c >= 'a' && c <= 'z' || c >= '0' && c <= '9')) {
-			return false
-		}
-	}
-	return s != ""
-}
-
-func validName(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if !(c >= 'a' && c <= 'z' || i > 0 && (c >= '0' && c <= '9' || c == '_')) {
-			return false
-		}
-	}
-	return s != ""
 }

@@ -139,17 +139,6 @@ func TestRefusedTypes(t *testing.T) {
 	For[chan int]()
 }
 
-func TestSnake(t *testing.T) {
-	for in, want := range map[string]string{
-		"Room": "room", "MaxSize": "max_size", "ID": "id", "UserID": "user_id", "HTTPPort": "http_port", "URLs": "ur_ls", "A": "a", "AB": "ab", "ABc": "a_bc",
-		"X1": "x1", "Sha256Sum": "sha256_sum", "Max_Size": "max_size", "IPv4": "i_pv4", "Type": "type",
-	} {
-		if got := snake(in); got != want {
-			t.Errorf("%s: %s, want %s", in, got, want)
-		}
-	}
-}
-
 // clause: D1, D2, T9
 func TestDescription(t *testing.T) {
 	type all struct {
@@ -191,16 +180,34 @@ page: { items: [Node] }
 colour: Colour
 any: any
 map: {[int]}
-type Shape union(circle: Circle, box: { width: int, height: int })
+type Shape union(
+	// Round.
+	circle: Circle,
+	box: { width: int, height: int },
+)
 type Circle { radius: float }
 type Node { name: string, left: ?Node, kids: ?[Node], other: {Node} }
-type Colour enum(red, green, blue)
+type Colour enum(
+	red,
+	// Go.
+	green,
+	blue,
+)
 `
 	if got.String() != want {
 		t.Errorf("%s\nwant\n%s", got.String(), want)
 	}
 	if fields[0].Doc != "Who." {
 		t.Error(fields[0].Doc)
+	}
+	cases := map[string]string{}
+	For[all]().Named(true, func(n idl.NamedType, _ reflect.Type) {
+		for _, c := range n.Type.Options {
+			cases[c.Name] = c.Doc
+		}
+	})
+	if cases["green"] != "Go." || cases["red"] != "" || cases["circle"] != "Round." {
+		t.Error(cases)
 	}
 	// A list that leads back to itself by way of a struct is described from both ends.
 	for _, c := range []*Codec{For[forest](), For[trees]()} {

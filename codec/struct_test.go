@@ -238,7 +238,6 @@ func jsonOf(t *testing.T, c *Codec, v reflect.Value) string {
 	return string(b)
 }
 
-// Decoding allocates what the value needs and no more.
 // fewest counts the allocations of f in the best of many runs: the race detector
 // and the collector take things out of pools at random.
 func fewest(f func()) float64 {

@@ -1,8 +1,6 @@
 package idl
 
 import (
-	"encoding/json"
-	"strconv"
 	"strings"
 )
 
@@ -10,8 +8,7 @@ import (
 // errors, in declared order.
 func (s *Service) String() string {
 	var p printer
-	p.doc("", s.Doc)
-	p.line("service ", s.Name, " ", s.Version)
+	p.service(s)
 	if len(s.Members) > 0 {
 		p.line()
 	}
@@ -65,45 +62,24 @@ func (s *Service) MemberText(name string) string {
 // used collects the names of the types a member needs and, with a !, of its errors.
 func (s *Service) used(m *Member) map[string]bool {
 	seen := make(map[string]bool)
-	var walk func(t *Type)
-	fields := func(fs []Field) {
-		for i := range fs {
-			walk(&fs[i].Type)
-		}
-	}
-	walk = func(t *Type) {
-		if t == nil {
-			return
-		}
-		if t.Kind == Named && !seen[t.Name] {
-			seen[t.Name] = true
-			for i := range s.Types {
-				if s.Types[i].Name == t.Name {
-					walk(&s.Types[i].Type)
-				}
-			}
-		}
-		walk(t.Of)
-		fields(t.Fields)
-		for i := range t.Options {
-			walk(t.Options[i].Type)
-		}
-	}
-	fields(m.Params)
-	fields(m.Result)
-	walk(m.Item)
+	s.reach(m, seen)
 	for _, name := range m.Errors {
 		seen["!"+name] = true
 		for i := range s.Errors {
 			if s.Errors[i].Name == name {
-				fields(s.Errors[i].Fields)
+				s.reach(&s.Errors[i], seen)
 			}
 		}
 	}
 	return seen
 }
 
-type printer struct{ strings.Builder }
+// printer writes declarations. With marks, of a file, it writes what the file
+// has beside the tree as well. spec [I2]
+type printer struct {
+	strings.Builder
+	marks map[any]*mark
+}
 
 func (p *printer) line(parts ...string) {
 	for _, s := range parts {
@@ -112,48 +88,104 @@ func (p *printer) line(parts ...string) {
 	p.WriteByte('\n')
 }
 
-func (p *printer) doc(indent, doc string) {
-	if doc == "" {
-		return
-	}
-	for l := range strings.SplitSeq(doc, "\n") {
-		p.line(strings.TrimRight(indent+"// "+l, " "))
+func (p *printer) doc(doc string) { p.comment(docLines(doc)) }
+
+func (p *printer) comment(lines []string) {
+	for _, l := range lines {
+		p.line(strings.TrimRight("// "+l, " "))
 	}
 }
 
+// Format returns the text of the file in the one form that there is for it,
+// with all its comments. What is formatted already stays as it is.
+func (f *File) Format() string {
+	p := printer{marks: f.marks}
+	for i, node := range f.order {
+		m := f.marks[node]
+		if i > 0 && m.blank {
+			p.line()
+		}
+		for _, block := range m.loose {
+			p.comment(block)
+			p.line()
+		}
+		p.declaration(node)
+	}
+	for i, block := range f.end {
+		if i > 0 || len(f.order) > 0 {
+			p.line()
+		}
+		p.comment(block)
+	}
+	return p.String()
+}
+
+func (p *printer) declaration(node any) {
+	switch n := node.(type) {
+	case *Import:
+		p.ended(node, "import ", strings.Join(n.Names, ", "), " from ", quote(n.From))
+	case *Service:
+		p.service(n)
+	case *Member:
+		p.member(n)
+	case *NamedType:
+		p.namedType(n)
+	case *NamedError:
+		p.namedError(n)
+	}
+}
+
+// ended writes the last line of a declaration, with the remark after it.
+func (p *printer) ended(node any, parts ...string) {
+	if m := p.marks[node]; m != nil && m.trail != "" {
+		parts = append(parts, " // ", m.trail)
+	}
+	p.line(parts...)
+}
+
+func (p *printer) service(s *Service) {
+	p.doc(s.Doc)
+	p.ended(s, "service ", s.Name, " ", version(s.Version))
+}
+
+// version writes a version bare if it can stand so. spec [I1]
+func version(v string) string {
+	if v == "" || v[0] == '"' || strings.Contains(v, "//") || declarations[v] || strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return quote(v)
+	}
+	return v
+}
+
 func (p *printer) member(m *Member) {
-	p.doc("", m.Doc)
-	p.line(m.Signature(), m.flags())
+	p.doc(m.Doc)
+	p.ended(m, p.signature(m), m.flags())
 }
 
 // Signature returns the member on one line (more where fields have docs),
 // without doc and flags.
-func (m *Member) Signature() string {
-	var p printer
+func (m *Member) Signature() string { return new(printer).signature(m) }
+
+func (p *printer) signature(m *Member) string {
 	keyword := string(m.Kind)
 	if m.Kind == Stream {
 		keyword = string(Method)
 	}
-	p.WriteString(keyword + " " + m.Name)
+	s := keyword + " " + m.Name
 	if len(m.Params) > 0 || !m.Kind.Subscribed() {
-		p.WriteString("(")
-		p.fields(m.Params, "")
-		p.WriteString(")")
+		s += p.fields("(", ")", "", m.Params)
 	}
 	switch {
 	case m.Kind == Stream:
-		p.WriteString(" -> stream " + m.Item.String())
+		s += " -> stream " + p.typ(m.Item, nil)
 	case m.Kind.Subscribed():
-		p.WriteString(": " + m.Item.String())
+		s += ": " + p.typ(m.Item, nil)
 	case len(m.Result) > 0:
-		p.WriteString(" -> (")
-		p.fields(m.Result, "")
-		p.WriteString(")")
+		s += " -> " + p.fields("(", ")", "", m.Result)
 	}
 	if len(m.Errors) > 0 {
-		p.WriteString(" ! " + strings.Join(m.Errors, ", "))
+		s += " ! " + strings.Join(m.Errors, ", ")
 	}
-	return p.String()
+	return s
 }
 
 // flags come last, two spaces apart from what they qualify.
@@ -179,132 +211,19 @@ func (m *Member) flags() string {
 }
 
 func (p *printer) namedType(t *NamedType) {
-	p.doc("", t.Doc)
-	p.line("type ", t.Name, " ", t.Type.String())
+	p.doc(t.Doc)
+	p.ended(t, "type ", t.Name, " ", p.typ(&t.Type, nil))
 }
 
 func (p *printer) namedError(e *NamedError) {
-	p.doc("", e.Doc)
+	p.doc(e.Doc)
 	if len(e.Fields) == 0 {
-		p.line("error ", e.Name)
+		p.ended(e, "error ", e.Name)
 		return
 	}
-	t := Type{Kind: Struct, Fields: e.Fields}
-	p.line("error ", e.Name, " ", t.String())
+	p.ended(e, "error ", e.Name, " ", p.fields("{", "}", " ", e.Fields))
 }
 
-// fields writes them on one line, or one a line if any has a doc.
-func (p *printer) fields(fs []Field, pad string) {
-	documented := false
-	for i := range fs {
-		documented = documented || fs[i].Doc != ""
-	}
-	if !documented {
-		for i := range fs {
-			if i > 0 {
-				p.WriteString(", ")
-			} else {
-				p.WriteString(pad)
-			}
-			p.WriteString(fs[i].String())
-		}
-		p.WriteString(pad)
-		return
-	}
-	p.line()
-	for i := range fs {
-		p.doc("\t", fs[i].Doc)
-		p.line("\t", strings.ReplaceAll(fs[i].String(), "\n", "\n\t"), ",")
-	}
-}
-
-// String returns the field as it stands in text, without its doc.
-func (f *Field) String() string {
-	var notes []string
-	add := func(is bool, key, value string) {
-		if is {
-			notes = append(notes, key+value)
-		}
-	}
-	add(f.Default != nil, "default=", literal(f.Default))
-	add(f.Example != nil, "example=", literal(f.Example))
-	add(f.Unit != "", "unit=", quote(f.Unit))
-	add(f.Deprecated != "", "deprecated=", quote(f.Deprecated))
-	add(f.Since != "", "since=", quote(f.Since))
-	add(f.Sensitive, "sensitive", "")
-	s := f.Name + ": "
-	if f.Optional {
-		s += "?"
-	}
-	return s + f.Type.text(notes)
-}
-
-// String returns the type as it stands in text.
-func (t *Type) String() string { return t.text(nil) }
-
-func (t *Type) text(notes []string) string {
-	if t == nil {
-		return "?" // left out of a description that came from elsewhere
-	}
-	var bounds []string
-	if t.Pattern != "" {
-		bounds = append(bounds, "pattern="+quote(t.Pattern))
-	}
-	if t.Min != nil {
-		bounds = append(bounds, "min="+number(*t.Min))
-	}
-	if t.Max != nil {
-		bounds = append(bounds, "max="+number(*t.Max))
-	}
-	s := t.bare()
-	if notes = append(bounds, notes...); len(notes) > 0 {
-		s += "(" + strings.Join(notes, ", ") + ")"
-	}
-	return s
-}
-
-func (t *Type) bare() string {
-	switch t.Kind {
-	case List:
-		return "[" + t.Of.String() + "]"
-	case Map:
-		return "{" + t.Of.String() + "}"
-	case Named:
-		return t.Name
-	case Struct:
-		if len(t.Fields) == 0 {
-			return "{}"
-		}
-		var p printer
-		p.WriteString("{")
-		p.fields(t.Fields, " ")
-		p.WriteString("}")
-		return p.String()
-	case Enum, Union:
-		var cases []string
-		for _, c := range t.Options {
-			if c.Type != nil {
-				cases = append(cases, c.Name+": "+c.Type.String())
-			} else {
-				cases = append(cases, c.Name)
-			}
-		}
-		return string(t.Kind) + "(" + strings.Join(cases, ", ") + ")"
-	}
-	return string(t.Kind)
-}
-
-func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
-
-func quote(s string) string { return literal(s) }
-
-// literal writes a value as JSON, without the escapes that are for HTML.
-func literal(v any) string {
-	var b strings.Builder
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if e.Encode(v) != nil {
-		return "null"
-	}
-	return strings.TrimSuffix(b.String(), "\n")
-}
+// Uses reports whether a member, or one of its errors, needs a named type,
+// directly or not.
+func (s *Service) Uses(m *Member, typeName string) bool { return s.used(m)[typeName] }

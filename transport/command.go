@@ -91,8 +91,8 @@ func (c *child) SetReadDeadline(t time.Time) error { return c.out.SetReadDeadlin
 // SIGTERM, and then SIGKILL. Our end of its stdout goes at once too, so that it cannot hang in a write to us.
 func (c *child) Close() error {
 	c.once.Do(func() {
+		c.out.Close() // first, or a child that ends at once gives its reader io.EOF
 		c.in.Close()
-		c.out.Close()
 		if c.gone(c.patience) {
 			return
 		}

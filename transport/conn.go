@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,7 @@ type Conn struct {
 	rwc  io.ReadWriteCloser
 	unix *net.UnixConn // rwc, if it is one: HungUp needs the socket itself
 	peer Peer
+	tls  *secured // what TLS told of the connection; nil without
 	// halfClosed tells that our own direction is closed, after which a socket answers HungUp's question with yes whatever
 	// the peer did. Atomic, because the writer closes while the reader asks.
 	halfClosed atomic.Bool
@@ -94,6 +96,13 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 // Peer is who was at the other end when the connection was made.
 func (c *Conn) Peer() Peer { return c.peer }
 
+// NetConn is the connection as one of package net, with all its deadlines; ok is false where it is none. What is read
+// from the one is not read from the other.
+func (c *Conn) NetConn() (conn net.Conn, ok bool) {
+	conn, ok = c.rwc.(net.Conn)
+	return conn, ok
+}
+
 // HungUp tells, once Read has returned io.EOF, whether the other side is gone altogether or has only finished
 // writing and still reads, as `printf … | nc -N` does. Only unix sockets on Linux know, and only while our own
 // direction is open; elsewhere known is false.
@@ -110,10 +119,13 @@ const nobody = ^uint32(0)
 // Peer is who is at the other end, read when the connection is made and never again: a pid may be reused and a
 // socket handed on, but whoever connected is answerable for what is said.
 type Peer struct {
-	Transport string // "unix", "exec", "ssh", "stdio" or "inproc"
+	Transport string // "unix", "exec", "ssh", "stdio", "inproc", "tcp" or "tls"
 	Known     bool   // the credentials were read; without it UID and GID are 4294967295, which nobody has
 	UID, GID  uint32
 	PID       int // 0 if unknown; of exec and ssh, the child's, even where Known is false
+
+	Remote      netip.AddrPort // of tcp and tls
+	Certificate Fingerprint    // of tls: what the other side showed and has the key of; zero if nothing
 }
 
 // stdio joins two files. It is a type of its own, and not a pair of embedded interfaces, to find their deadlines.

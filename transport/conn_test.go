@@ -113,7 +113,7 @@ func TestPeerIsAnother(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if p := server.Peer(); p != (Peer{"unix", true, 4711, 4712, cmd.Process.Pid}) {
+			if p := server.Peer(); p != (Peer{Transport: "unix", Known: true, UID: 4711, GID: 4712, PID: cmd.Process.Pid}) {
 				t.Errorf("%+v", p)
 			}
 			server.Close()

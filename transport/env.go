@@ -13,12 +13,14 @@ import (
 // Env is where names are looked up. The zero Env means the process's own (ProcessEnv); as soon as one field is set,
 // the environment is not read at all, so that a test sees only what it made.
 type Env struct {
-	Dir        string // $SABIR_DIR: if set, the only place
-	RuntimeDir string // $XDG_RUNTIME_DIR; a relative one counts as none, as its specification demands
-	SystemDir  string // default /run/sabir
-	TempDir    string // default /tmp
-	SSH        string // $SABIR_SSH: the program for ssh: addresses; default ssh
-	UID        int    // who we are; 0 or less means os.Getuid(), since only root is 0 and has no need to say so
+	Dir        string     // $SABIR_DIR: if set, the only place
+	RuntimeDir string     // $XDG_RUNTIME_DIR; a relative one counts as none, as its specification demands
+	SystemDir  string     // default /run/sabir
+	StateHome  string     // $XDG_STATE_HOME; default $HOME/.local/state
+	TempDir    string     // default /tmp
+	SSH        string     // $SABIR_SSH: the program for ssh: addresses; default ssh
+	Activated  Activation // sockets that were made for us; see Activation
+	UID        int        // who we are; 0 or less means os.Getuid(), since only root is 0 and has no need to say so
 }
 
 // Entry is a socket that was found under a name. Nobody has asked whether anyone listens there.
@@ -50,7 +52,9 @@ func ProcessEnv() Env {
 	return Env{
 		Dir:        os.Getenv("SABIR_DIR"),
 		RuntimeDir: os.Getenv("XDG_RUNTIME_DIR"),
+		StateHome:  os.Getenv("XDG_STATE_HOME"),
 		SSH:        os.Getenv("SABIR_SSH"),
+		Activated:  processActivation(),
 	}
 }
 

@@ -26,8 +26,8 @@ type ListenOptions struct {
 type Listener struct {
 	ln      *net.UnixListener
 	path    string
-	socket  fs.FileInfo // as it was made: what lies at path later may be another's
-	lock    *lock
+	socket  fs.FileInfo // as it was made: what lies at path later may be another's; nil: it is not ours
+	lock    *lock       // likewise
 	closing chan struct{}
 	once    sync.Once
 	err     error // of Close
@@ -42,7 +42,8 @@ func (e *InUseError) Error() string        { return e.Path + ": another process 
 func (e *InUseError) Is(target error) bool { return target == syscall.EADDRINUSE }
 
 // Listen makes the socket of a "name" or "unix" address. It is private from the first instant and is opened wider
-// only afterwards, and only if opts ask for it. Errors: *InUseError, *RefusedError, *UnsupportedError.
+// only afterwards, and only if opts ask for it. One that was made for a name by whoever started the process (LISTEN_FDS,
+// as systemd does it) is taken as it is. Errors: *InUseError, *RefusedError, *UnsupportedError.
 func Listen(addr Address, opts *ListenOptions) (*Listener, error) {
 	if opts == nil {
 		opts = &ListenOptions{}
@@ -53,6 +54,11 @@ func Listen(addr Address, opts *ListenOptions) (*Listener, error) {
 	gid, mode, err := opts.access()
 	if err != nil {
 		return nil, err
+	}
+	if addr.Scheme == "name" {
+		if l, err := opts.Env.Activation().inherited(addr.Name); l != nil || err != nil {
+			return l, err
+		}
 	}
 	path, err := opts.path(addr)
 	if err != nil {
@@ -214,6 +220,10 @@ func temporary(err error) bool {
 func (l *Listener) Close() error {
 	l.once.Do(func() {
 		close(l.closing)
+		if l.lock == nil {
+			l.err = l.ln.Close()
+			return
+		}
 		// While the socket is open its inode cannot be another's, so SameFile means ours; hence remove, then close.
 		if info, err := os.Lstat(l.path); err == nil && os.SameFile(info, l.socket) {
 			l.err = os.Remove(l.path)

@@ -46,7 +46,7 @@ func TestListen(t *testing.T) {
 	l := listen(t, path, nil)
 	client, server := connect(t, l)
 	for _, c := range []*Conn{client, server} {
-		want := Peer{"unix", true, uint32(os.Getuid()), uint32(os.Getgid()), os.Getpid()}
+		want := Peer{Transport: "unix", Known: true, UID: uint32(os.Getuid()), GID: uint32(os.Getgid()), PID: os.Getpid()}
 		if c.Peer() != want {
 			t.Errorf("peer %+v", c.Peer())
 		}

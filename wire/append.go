@@ -74,6 +74,7 @@ func AppendFloat(dst []byte, enc Encoding, f float64) (b []byte, ok bool) {
 // UTF-8.
 func AppendString[S string | []byte](dst []byte, enc Encoding, s S) (b []byte, ok bool) {
 	start := len(dst)
+	dst = room(dst, len(s))
 	if enc == CBOR {
 		dst = appendHead(dst, majorText, uint64(len(s)))
 		from := len(dst)
@@ -113,10 +114,10 @@ func appendEscape(dst []byte, c byte) []byte {
 // AppendBytes writes bytes, in JSON as base64 text. spec [T3], [C3]
 func AppendBytes(dst []byte, enc Encoding, data []byte) []byte {
 	if enc == CBOR {
-		dst = appendHead(dst, majorTag, cborBytesTag)
+		dst = appendHead(room(dst, len(data)), majorTag, cborBytesTag)
 		return append(appendHead(dst, majorBytes, uint64(len(data))), data...)
 	}
-	dst = append(dst, '"')
+	dst = append(room(dst, base64.StdEncoding.EncodedLen(len(data))), '"')
 	dst = base64.StdEncoding.AppendEncode(dst, data)
 	return append(dst, '"')
 }

@@ -47,6 +47,14 @@ type Num struct {
 	Big   bool    // beyond ±MaxInt for an integer, beyond float64 for others
 }
 
+// Whole returns the number as an integer if that is its value. spec [T1]
+func (n Num) Whole() (i int64, ok bool) {
+	if n.IsInt {
+		return n.Int, !n.Big
+	}
+	return int64(n.Float), n.Float == math.Trunc(n.Float) && math.Abs(n.Float) <= MaxInt
+}
+
 // Kind looks at the next value and consumes only space.
 func (c *Cursor) Kind() Kind {
 	if c.Enc == JSON {
@@ -283,6 +291,22 @@ func (c *Cursor) Skip() Value {
 	return Value{c.Enc, c.Buf[from:c.Pos]}
 }
 
+// depth passes one value and returns how deep it nests.
+func (c *Cursor) depth() (deepest int) {
+	kind := c.Kind()
+	if kind != List && kind != Map {
+		c.Skip()
+		return 0
+	}
+	for it := c.Open(); c.More(&it); {
+		if kind == Map {
+			c.Key()
+		}
+		deepest = max(deepest, c.depth())
+	}
+	return 1 + deepest
+}
+
 func jsonEnd(b []byte, i int) int {
 	depth := 0
 	for {
@@ -332,8 +356,8 @@ func (c *Cursor) smallInt(kind Kind) int64 {
 		c.Skip()
 		return -1
 	}
-	if n := c.Number(); n.IsInt && !n.Big && n.Int >= 0 {
-		return n.Int
+	if n, ok := c.Number().Whole(); ok && n >= 0 {
+		return n
 	}
 	return -1
 }

@@ -68,6 +68,7 @@ func (e *SyntaxError) Error() string {
 // ShapeError says why a well-formed object is no message. The connection lives.
 type ShapeError struct {
 	ID     ID     // whom to answer: NullID where the message's own cannot be used
+	Answer ID     // whose answer this was meant to be; zero if it looks like none
 	Member string // the member at fault, if it is one
 	Reason string
 }

@@ -222,7 +222,7 @@ func TestNotesFromElsewhere(t *testing.T) {
 		{`{"id":7,"value":1,"seq":-1}`, false, false, false, true},
 		{`{"id":7,"value":1,"lost":-2}`, false, false, false, true},
 		{`{"id":7,"value":1,"key":5}`, false, true, false, true},
-		{`{"id":7,"value":1,"epoch":5}`, true, false, false, true},
+		{`{"id":7,"value":1,"epoch":5}`, false, false, false, true},
 		{`{"id":7,"n":0}`, false, true, false, true},
 		{`{"id":7,"n":-1}`, false, true, false, true},
 		{`{"id":7,"n":1.5}`, false, true, false, true},

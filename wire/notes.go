@@ -14,8 +14,9 @@ const (
 // Item is what rpc.item carries beside its value.
 type Item struct {
 	ID    ID
-	Seq   int64 // 0: absent; topics count from 1
-	Lost  int64 // -1: an unknown number
+	Epoch string // of topics, where it is another than that of since
+	Seq   int64  // 0: absent; topics count from 1
+	Lost  int64  // -1: an unknown number
 	Key   string
 	Keyed bool
 	Gone  bool
@@ -31,10 +32,15 @@ type Live struct {
 	Lost  int64
 }
 
+// openNote writes what all notes begin with, whose method needs no escapes.
 func openNote(dst []byte, enc Encoding, versioned bool, method string, params int) ([]byte, Frame) {
 	dst, f := openFrame(dst, enc, versioned, 2)
 	dst = key(dst, enc, 0, "method")
-	dst, _ = AppendString(dst, enc, method)
+	if enc == CBOR {
+		dst = append(appendHead(dst, majorText, uint64(len(method))), method...)
+	} else {
+		dst = append(append(append(dst, '"'), method...), '"')
+	}
 	dst = key(dst, enc, 1, "params")
 	return AppendMap(dst, enc, params), f
 }
@@ -43,7 +49,7 @@ func openNote(dst []byte, enc Encoding, versioned bool, method string, params in
 // the value; CloseItem follows.
 func OpenItem(dst []byte, enc Encoding, versioned bool, it *Item) ([]byte, Frame) {
 	n := 1
-	for _, is := range [...]bool{it.Seq != 0, it.Lost != 0, it.Keyed, it.Gone, it.Reset, !it.Gone && !it.Reset} {
+	for _, is := range [...]bool{it.Epoch != "", it.Seq != 0, it.Lost != 0, it.Keyed, it.Gone, it.Reset, !it.Gone && !it.Reset} {
 		if is {
 			n++
 		}
@@ -51,6 +57,10 @@ func OpenItem(dst []byte, enc Encoding, versioned bool, it *Item) ([]byte, Frame
 	dst, f := openNote(dst, enc, versioned, MethodItem, n)
 	dst = key(dst, enc, 0, "id")
 	dst = it.ID.Append(dst, enc)
+	if it.Epoch != "" {
+		dst = key(dst, enc, 1, "epoch")
+		dst, _ = AppendString(dst, enc, it.Epoch)
+	}
 	if it.Seq != 0 {
 		dst = key(dst, enc, 1, "seq")
 		dst = AppendInt(dst, enc, it.Seq)
@@ -129,6 +139,11 @@ func ParseItem(params Value, it *Item) (ok bool) {
 		switch string(key) {
 		case "id":
 			it.ID = noteID(c, kind)
+		case "epoch":
+			if kind != String {
+				return false
+			}
+			it.Epoch = string(c.Text())
 		case "seq":
 			it.Seq = c.smallInt(kind)
 			return it.Seq > 0
@@ -251,8 +266,8 @@ func lost(c *Cursor, kind Kind) int64 {
 		c.Skip()
 		return -2
 	}
-	if n := c.Number(); n.IsInt && !n.Big {
-		return n.Int
+	if n, ok := c.Number().Whole(); ok {
+		return n
 	}
 	return -2
 }

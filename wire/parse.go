@@ -133,7 +133,7 @@ func (p *Parser) rest(frame []byte) {
 
 func (p *Parser) fault(member, format string, args ...any) {
 	if p.shape == nil {
-		p.shape = &ShapeError{Member: member, Reason: fmt.Sprintf(format, args...)}
+		p.shape = &ShapeError{Member: Clip(member), Reason: fmt.Sprintf(format, args...)}
 	}
 }
 
@@ -259,8 +259,8 @@ func (p *Parser) since(c *Cursor, kind Kind) *Since {
 		case key == "epoch" && c.Kind() == String:
 			s.Epoch, epoch = string(c.Text()), true
 		case key == "seq" && c.Kind() == Number:
-			n := c.Number()
-			s.Seq, seq = n.Int, n.IsInt && !n.Big && n.Int >= 0
+			s.Seq, seq = c.Number().Whole()
+			seq = seq && s.Seq >= 0
 		default:
 			c.Skip()
 			p.fault("since", want)
@@ -283,8 +283,8 @@ func (p *Parser) error(c *Cursor, kind Kind) *Error {
 		key, kind := string(c.Key()), c.Kind()
 		switch {
 		case key == "code" && kind == Number:
-			n := c.Number()
-			e.Code = Code(n.Int)
+			n, _ := c.Number().Whole()
+			e.Code = Code(n)
 		case key == "message" && kind == String:
 			e.Message = string(c.Text())
 		case key == "data" && kind == Map:
@@ -312,7 +312,11 @@ func errorData(c *Cursor, e *Error) {
 
 // check judges the message as a whole.
 func (p *Parser) check(m *Message) error {
+	if m.Error != nil && m.Result.isNull() {
+		m.Result = Value{} // as JSON-RPC 1.0 wrote it, spec [M11]
+	}
 	answer := !m.Result.IsZero() || m.Error != nil
+	meant := m.ID
 	switch {
 	case answer && (p.called || !m.Result.IsZero() && m.Error != nil):
 		// The id of such a thing may be one of ours: it must not look answered.
@@ -342,6 +346,9 @@ func (p *Parser) check(m *Message) error {
 		return nil
 	}
 	p.shape.ID = m.ID
+	if answer && !p.called {
+		p.shape.Answer = meant
+	}
 	if m.ID.IsZero() {
 		p.shape.ID = NullID
 	}

@@ -8,13 +8,15 @@ import (
 
 // Reader cuts a byte stream into frames. It belongs to one goroutine at a time.
 type Reader struct {
-	src  io.Reader
-	enc  Encoding
-	max  int
-	buf  []byte
-	r, w int // unread bytes are buf[r:w]
-	seen int // bytes of buf[r:w] already searched for a line end
-	err  error
+	src   io.Reader
+	enc   Encoding
+	max   int
+	buf   []byte
+	r, w  int // unread bytes are buf[r:w]
+	seen  int // bytes of buf[r:w] already searched for a line end
+	err   error
+	room  func(bytes int) bool
+	asked int // bytes that room was asked for
 }
 
 const (
@@ -39,6 +41,17 @@ func (r *Reader) First() (byte, error) {
 	return r.buf[r.r], nil
 }
 
+// Peek returns what has been read of the stream and not consumed, at least n
+// bytes of it.
+func (r *Reader) Peek(n int) ([]byte, error) {
+	for r.w-r.r < n {
+		if err := r.fill(n); err != nil {
+			return nil, err
+		}
+	}
+	return r.buf[r.r:r.w], nil
+}
+
 // Magic consumes the mark of a CBOR dialler; false: it is not there. spec [C1]
 func (r *Reader) Magic() (bool, error) {
 	for r.w-r.r < len(Magic) {
@@ -52,6 +65,17 @@ func (r *Reader) Magic() (bool, error) {
 	}
 	return ok, nil
 }
+
+// ErrNoRoom: [Reader.SetRoom] refused the memory for a frame.
+var ErrNoRoom = errors.New("no room for the message")
+
+// SetRoom has room asked before a frame takes more than an idle connection
+// keeps, and told with a negative number when that is given back. Answering
+// false ends the stream with ErrNoRoom.
+func (r *Reader) SetRoom(room func(bytes int) bool) { r.room = room }
+
+// SetMax changes how long the frames that follow may be.
+func (r *Reader) SetMax(max int) { r.max = max }
 
 // SetEncoding decides how frames are cut, before the first is.
 func (r *Reader) SetEncoding(enc Encoding) { r.enc = enc }
@@ -93,13 +117,25 @@ func (r *Reader) Buffered() bool {
 	return ok && major == majorBytes && n <= uint64(r.w-r.r-from)
 }
 
-// Detach leaves the current frame to whoever holds it: Next will use other memory.
-func (r *Reader) Detach() {
+// Detach leaves the current frame to whoever holds it: Next will use other
+// memory. What it returns is the memory of the frame, for [GiveFrame].
+func (r *Reader) Detach() (frame []byte) {
+	frame = r.buf
 	rest := r.buf[r.r:r.w]
-	r.buf = append(make([]byte, 0, max(smallBuffer, len(rest))), rest...)
-	r.buf = r.buf[:cap(r.buf)]
+	if len(rest) <= smallBuffer {
+		r.buf = takeSmall()
+	} else {
+		r.buf = make([]byte, len(rest))
+	}
+	copy(r.buf, rest)
 	r.r, r.w = 0, len(rest)
+	r.asked = min(r.asked, beyond(len(r.buf)))
+	return frame
 }
+
+// Asked is how many bytes the function of SetRoom has been asked for and not
+// been given back.
+func (r *Reader) Asked() int { return r.asked }
 
 // cut takes a frame out of what is buffered.
 func (r *Reader) cut() (frame []byte, ok bool, err error) {
@@ -111,7 +147,7 @@ func (r *Reader) cut() (frame []byte, ok bool, err error) {
 		i := bytes.IndexByte(data[r.seen:], '\n')
 		if i < 0 {
 			r.seen = len(data)
-			if len(data) > r.max {
+			if len(data) > r.max && (len(data) > r.max+1 || data[r.max] != '\r') {
 				return nil, false, &SizeError{r.max}
 			}
 			return nil, false, nil
@@ -119,10 +155,10 @@ func (r *Reader) cut() (frame []byte, ok bool, err error) {
 		line := data[:r.seen+i]
 		r.r += len(line) + 1
 		r.seen = 0
-		if len(line) > r.max {
+		if line = trimLine(line); len(line) > r.max {
 			return nil, false, &SizeError{r.max}
 		}
-		if line = trimLine(line); len(line) > 0 {
+		if len(line) > 0 {
 			return line, true, nil
 		}
 	}
@@ -173,8 +209,7 @@ func (r *Reader) last() ([]byte, error) {
 	return rest, nil
 }
 
-// fill reads once, having made room. The buffer at most doubles, so a length
-// that a peer announces takes no memory before its bytes are there. spec [B4]
+// fill reads once, having made room.
 func (r *Reader) fill(want int) error {
 	if r.err != nil {
 		return r.err
@@ -183,18 +218,21 @@ func (r *Reader) fill(want int) error {
 	if len(rest) == 0 {
 		r.r, r.w = 0, 0
 	}
+	var err error
 	switch {
 	case r.buf == nil:
 		r.buf = make([]byte, smallBuffer)
 	case len(r.buf) > keepBuffer && len(rest) < smallBuffer:
-		r.buf = make([]byte, smallBuffer)
-		r.r, r.w = 0, copy(r.buf, rest)
+		err = r.resize(smallBuffer)
 	case r.w < len(r.buf):
 	case r.r > len(r.buf)/2:
 		r.r, r.w = 0, copy(r.buf, rest)
 	default:
-		r.buf = make([]byte, 2*len(r.buf))
-		r.r, r.w = 0, copy(r.buf, rest)
+		err = r.grow()
+	}
+	if err != nil {
+		r.err = err
+		return err
 	}
 	n, err := r.src.Read(r.buf[r.w:])
 	r.w += n
@@ -211,4 +249,44 @@ func (r *Reader) fill(want int) error {
 		}
 	}
 	return err
+}
+
+// grow makes room for more of a frame. A length that a peer announces takes no
+// memory before its bytes are there, but that the buffer is up to eight times
+// what has come: so a megabyte is copied once on its way, not nine times. spec [B4]
+func (r *Reader) grow() error {
+	size := 2 * len(r.buf)
+	if r.enc == CBOR {
+		if _, n, from, ok, _ := cborHead(r.buf[:r.w], r.r); ok {
+			size = max(size, min(from-r.r+int(min(n, uint64(r.max))), 8*len(r.buf)))
+		}
+	}
+	return r.resize(size)
+}
+
+func (r *Reader) resize(size int) error {
+	old := r.buf
+	if more := beyond(size) - r.asked; more != 0 && r.room != nil {
+		if !r.room(more) && more > 0 {
+			return ErrNoRoom
+		}
+		r.asked += more
+	}
+	if size <= keepBuffer {
+		r.buf = make([]byte, size)
+	} else {
+		r.buf = TakeBuffer(size)
+		r.buf = r.buf[:cap(r.buf)]
+	}
+	r.r, r.w = 0, copy(r.buf, old[r.r:r.w])
+	GiveBuffer(old)
+	return nil
+}
+
+// beyond is what a buffer counts for.
+func beyond(size int) int {
+	if size <= keepBuffer {
+		return 0
+	}
+	return size
 }

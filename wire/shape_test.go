@@ -90,6 +90,7 @@ func TestShape(t *testing.T) {
 		{`{"id":1.5,"result":1}`, "ok"}, // nobody's id
 		{`{"result":1}`, "ok"},
 		{`{"jsonrpc":"3.0","id":7,"result":1}`, "ok"},
+		{`{"id":7,"result":null,"error":{"code":1,"message":"m"}}`, "ok"},
 		{`{"id":7,"error":"no"}`, `null member "error": expected an object`},
 
 		// [M13]

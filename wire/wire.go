@@ -111,8 +111,26 @@ type Value struct {
 // IsZero reports whether there is no value.
 func (v Value) IsZero() bool { return len(v.Raw) == 0 }
 
+// isNull reports whether the value is null.
+func (v Value) isNull() bool {
+	if v.IsZero() {
+		return false
+	}
+	c := v.Cursor()
+	return c.Kind() == Null
+}
+
 // Cursor returns a cursor before the value.
 func (v Value) Cursor() Cursor { return Cursor{Enc: v.Enc, Buf: v.Raw} }
+
+// Depth returns how deep the value nests: 0 for a number, 1 for [], 2 for [[]].
+func (v Value) Depth() int {
+	if v.IsZero() {
+		return 0
+	}
+	c := v.Cursor()
+	return c.depth()
+}
 
 // Append writes the value in enc, turning it over if need be. The only error
 // is a number that enc cannot hold; then nothing is written. spec [C4]

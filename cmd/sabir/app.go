@@ -1,12 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/sabir-ipc/sabir/codec"
+	"github.com/sabir-ipc/sabir/wire"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // app is one run of the program: its world and the flags that all commands share.
@@ -17,6 +22,12 @@ type app struct {
 	picks   []string
 	timeout time.Duration
 	quiet   bool
+	since   string // EPOCH:SEQ, of the commands that have it
+	helpErr error  // of --help, to which cobra gives no way to fail
+
+	// Of a line in the shell:
+	board  *switchboard     // nil: each command has connections of its own
+	result func(wire.Value) // is told what is printed; nil: nobody wants to know
 }
 
 // run executes one command line and returns its exit status.
@@ -26,14 +37,18 @@ func run(ctx context.Context, args []string, world stdio) int {
 	root.SetArgs(args)
 	root.SetOut(a.out)
 	root.SetErr(a.errout)
-	return a.report(ctx, root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	return a.report(ctx, cmp.Or(err, a.helpErr))
 }
 
 const longHelp = `Talk to the services of this machine, and of others.
 
 A service is found by its name: lounge is the socket lounge.sock. Arguments of a
 call are name=text, converted to the declared type, name:=json, values in
-declared order, or - for the whole object on stdin.`
+declared order, or - for the whole object on stdin.
+
+Exit status: 0 done; 1 answered with an error; 2 wrong usage; 3 nobody answered,
+or it was not run; 4 too late; 130 interrupted; 141 nobody reads what is printed.`
 
 const examples = `  sabir ls
   sabir describe lounge
@@ -58,26 +73,35 @@ flags of all commands:
 {{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
 `
 
-const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
-
-{{end}}{{.UsageString}}`
-
 func (a *app) command() *cobra.Command {
 	root := &cobra.Command{
 		Use: "sabir [flags] COMMAND", Long: longHelp, Example: examples,
 		Args: cobra.ArbitraryArgs, RunE: a.noCommand,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if a.timeout < 0 {
+				return &usage{fmt.Sprintf("--timeout %v: expected a time above 0", a.timeout), ""}
+			}
+			return nil
+		},
 		SilenceUsage: true, SilenceErrors: true, DisableFlagsInUseLine: true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	flags := root.PersistentFlags()
 	flags.BoolP("help", "h", false, "show what a command does")
-	flags.StringVarP(&a.address, "address", "a", "", "talk to `ADDRESS` (default: $SABIR_ADDRESS, else the service's name)")
-	flags.BoolVar(&a.json, "json", false, "print JSON, one value a line, errors too")
+	flags.StringVarP(&a.address, "address", "a", a.address, "talk to `ADDRESS` (default: $SABIR_ADDRESS, else the service's name)")
+	flags.BoolVar(&a.json, "json", a.json, "print JSON, one value a line, as into a pipe; errors too")
 	flags.StringArrayVarP(&a.picks, "output", "o", nil, "print only `FIELD[.FIELD]` of results; several are tab-separated")
-	flags.DurationVar(&a.timeout, "timeout", 0, "give up after that `TIME`, such as 5s (default: never)")
-	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing but errors on stderr")
+	flags.DurationVar(&a.timeout, "timeout", a.timeout, "give up after that `TIME`, such as 5s (default: never)")
+	flags.BoolVarP(&a.quiet, "quiet", "q", a.quiet, "say nothing but errors on stderr")
+	for name, complete := range map[string]cobra.CompletionFunc{"address": a.completeAddress, "output": a.completePick} {
+		if err := root.RegisterFlagCompletionFunc(name, complete); err != nil {
+			panic(err) // the flag is declared above
+		}
+	}
 	root.SetUsageTemplate(usageTemplate)
-	root.SetHelpTemplate(helpTemplate)
+	root.SetHelpFunc(func(c *cobra.Command, _ []string) {
+		a.helpErr = write(a.out, []byte(cmp.Or(c.Long, c.Short)+"\n\n"+c.UsageString()))
+	})
 	root.SetHelpCommand(&cobra.Command{Use: "help", Hidden: true, Args: cobra.ArbitraryArgs, RunE: func(c *cobra.Command, args []string) error {
 		about, rest, err := root.Find(args)
 		if err == nil && about == root && len(rest) > 0 {
@@ -89,11 +113,14 @@ func (a *app) command() *cobra.Command {
 		return about.Help()
 	}})
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return &usage{err.Error(), c.CommandPath() + " --help"}
+		return flagUsage(c, err)
 	})
 	for _, make := range []func() *cobra.Command{
-		a.lsCommand, a.describeCommand, a.callCommand, a.getCommand, a.watchCommand,
-		a.pipeCommand, a.demoCommand, a.versionCommand, a.completionCommand,
+		a.lsCommand, a.describeCommand, a.callCommand, a.getCommand, a.watchCommand, a.shellCommand,
+		a.fmtCommand, a.checkCommand, a.diffCommand, a.genCommand, a.mockCommand,
+		a.pipeCommand, a.demoCommand, a.frontCommand, a.hubCommand, a.exportCommand, a.webCommand,
+		a.monitorCommand, a.recordCommand, a.replayCommand, a.conformanceCommand,
+		a.pairCommand, a.joinCommand, a.tokenCommand, a.passwdCommand, a.trustCommand, a.versionCommand, a.completionCommand,
 	} {
 		c := make()
 		c.DisableFlagsInUseLine = true
@@ -113,8 +140,14 @@ func (a *app) noCommand(c *cobra.Command, args []string) error {
 		names = append(names, sub.Name())
 	}
 	hint := "sabir --help lists the commands"
-	if near := codec.Nearest(args[0], names); near != "" {
+	near := codec.Nearest(args[0], names)
+	switch {
+	case near != "":
 		hint = "did you mean " + near + "?"
+	case strings.Contains(args[0], "."):
+		hint = "sabir call " + strings.Join(args, " ")
+	case isSocket(args[0]):
+		hint = "sabir describe " + args[0]
 	}
 	return &usage{fmt.Sprintf("no command %q", args[0]), hint}
 }
@@ -130,6 +163,23 @@ func takes(least, most int, what string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// flagUsage is what is wrong with a flag, without the words of the parser.
+func flagUsage(c *cobra.Command, err error) error {
+	hint := c.CommandPath() + " --help"
+	var invalid *pflag.InvalidValueError
+	var unknown *pflag.NotExistError
+	switch {
+	case errors.As(err, &invalid):
+		wanted := map[string]string{"duration": "a time such as 5s or 2m", "int": "a whole number", "bool": "true or false"}
+		if what := wanted[invalid.GetFlag().Value.Type()]; what != "" {
+			return &usage{fmt.Sprintf("--%s: %v", invalid.GetFlag().Name, expected(what, invalid.GetValue())), hint}
+		}
+	case errors.As(err, &unknown) && strings.Trim(unknown.GetSpecifiedShortnames(), "0123456789.") == "" && unknown.GetSpecifiedShortnames() != "":
+		hint += "; a number below zero is name=-5, or comes after --"
+	}
+	return &usage{err.Error(), hint}
 }
 
 // noPicks refuses -o where there are no results to pick from.

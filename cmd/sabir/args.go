@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/codec"
+	"github.com/sabir-ipc/sabir/idl"
 	"github.com/sabir-ipc/sabir/wire"
 )
 
@@ -95,6 +97,9 @@ func readParams(ctx context.Context, in io.Reader) ([]byte, error) {
 		if len(r.text) > maxParams {
 			return nil, &usage{fmt.Sprintf("stdin: over %d bytes", maxParams), ""}
 		}
+		if len(bytes.TrimSpace(r.text)) == 0 {
+			return nil, &usage{"stdin: empty, expected an object", `{"room":"dev"}`}
+		}
 		raw, err := compactJSON(bytes.TrimSpace(r.text))
 		if err != nil {
 			return nil, &usage{fmt.Sprintf("stdin: %v", err), ""}
@@ -153,6 +158,15 @@ func (t *target) params(args arguments) (sabir.Body, error) {
 		out = append(out, raw...)
 	}
 	return sabir.RawBody(wire.Value{Raw: append(out, '}')}), nil
+}
+
+// isSensitive reports whether an argument is nothing to be kept.
+func (t *target) isSensitive(name string) bool {
+	if t.member == nil {
+		return false
+	}
+	i := slices.IndexFunc(t.member.Params, func(f idl.Field) bool { return f.Name == name })
+	return i >= 0 && t.member.Params[i].Sensitive
 }
 
 // assign gives names to the values that came without, in declared order, and

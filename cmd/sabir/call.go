@@ -17,15 +17,20 @@ const callHelp = `Call a method and print its result.
 
 Of a stream the items are printed as they come. Other kinds of member answer as
 to a plain request: a state with its value, a table with its rows, a topic with
-what comes next.
+what comes next, or after --since, and its position.
 
 Text is converted by the declared type: limit=3 is a number where a number is
 declared, tags=a,b a list, at=now a time. name=@FILE reads strings and bytes
 from a file; @@ begins a text with one @. A negative number in declared order
-goes after --.`
+goes after --.
+
+What a service says of itself is kept in $XDG_CACHE_HOME/sabir (or ~/.cache/sabir),
+so that the next call needs not ask. If the service refuses a call by its name or
+its arguments, which means that nothing was run, and says something else of itself
+by now, the call is made once more.`
 
 func (a *app) callCommand() *cobra.Command {
-	return &cobra.Command{
+	c := &cobra.Command{
 		Use: "call SERVICE.METHOD " + argumentsUse, Short: "call a method", Long: callHelp,
 		Example: `  sabir call lounge.say room=dev name=ann text=hello
   sabir call lounge.say dev ann hello
@@ -38,6 +43,8 @@ func (a *app) callCommand() *cobra.Command {
 			return a.call(c.Context(), words[0], words[1:])
 		},
 	}
+	a.sinceFlag(c)
+	return c
 }
 
 func (a *app) call(ctx context.Context, method string, words []string) error {
@@ -56,12 +63,17 @@ func (a *app) call(ctx context.Context, method string, words []string) error {
 		return a.timed(method, err)
 	}
 	defer t.close()
-	p.service = t.service
-	params, err := t.params(args)
-	if err != nil {
-		return err
-	}
-	return a.timed(method, t.fail(a.callMember(ctx, t, params, p)))
+	return a.timed(method, a.byDescription(ctx, t, func() error {
+		p.service = t.service
+		if t.since, err = a.position(t); err != nil {
+			return err
+		}
+		params, err := t.params(args)
+		if err != nil {
+			return err
+		}
+		return t.fail(a.callMember(ctx, t, params, p))
+	}))
 }
 
 func (a *app) callMember(ctx context.Context, t *target, params sabir.Body, p *printer) error {
@@ -111,7 +123,7 @@ func (a *app) stream(ctx context.Context, t *target, params sabir.Body, p *print
 		if err != nil {
 			return err
 		}
-		return p.item(v, "")
+		return p.item(v, t.member.Item, "")
 	})
 	if p.isBytes(t.member.Item) && !a.json && len(p.picks) == 0 {
 		b := &byteSink{app: a, method: t.method, progress: a.progress()}

@@ -4,14 +4,15 @@ import (
 	"bytes"
 	"errors"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/rivo/uniseg"
 	"github.com/sabir-ipc/sabir/wire"
 )
 
 var errNoItems = errors.New("the answer is no list")
 
-// columns aligns rows of cells. The last cell of a row is not filled up.
+// columns aligns rows of cells by the room that they take on a terminal, where
+// some characters are two wide and others none. The last cell of a row is not filled up.
 func columns(rows [][]string) []string {
 	var widths []int
 	for _, row := range rows {
@@ -19,7 +20,7 @@ func columns(rows [][]string) []string {
 			if i == len(widths) {
 				widths = append(widths, 0)
 			}
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+			widths[i] = max(widths[i], uniseg.StringWidth(cell))
 		}
 	}
 	lines := make([]string, len(rows))
@@ -28,7 +29,7 @@ func columns(rows [][]string) []string {
 		for j, cell := range row {
 			b.WriteString(cell)
 			if j < len(row)-1 {
-				b.WriteString(strings.Repeat(" ", widths[j]-utf8.RuneCountInString(cell)+2))
+				b.WriteString(strings.Repeat(" ", widths[j]-uniseg.StringWidth(cell)+2))
 			}
 		}
 		lines[i] = strings.TrimRight(b.String(), " ")

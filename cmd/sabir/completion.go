@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sabir-ipc/sabir/idl"
 	"github.com/sabir-ipc/sabir/transport"
 	"github.com/spf13/cobra"
 )
@@ -19,7 +20,7 @@ func (a *app) completionCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			switch args[0] {
 			case "bash":
-				return c.Root().GenBashCompletionV2(a.out, true)
+				return a.completeInBash(c.Root())
 			case "zsh":
 				return c.Root().GenZshCompletion(a.out)
 			case "fish":
@@ -48,19 +49,19 @@ func (a *app) completeMember(c *cobra.Command, words []string, typed string) ([]
 		return a.completeService(ctx, c.Name() == "describe"), silent | cobra.ShellCompDirectiveNoSpace
 	}
 	service, _, _ := strings.Cut(typed, ".")
-	client, err := a.dial(ctx, a.addressOf(service), false)
+	client, hangUp, err := a.reach(ctx, a.addressOf(service))
 	if err != nil {
 		return nil, silent
 	}
-	defer client.Close()
-	services, _, err := describe(ctx, client, service)
+	defer hangUp()
+	d, err := describe(ctx, client, service, "")
 	if err != nil {
 		return nil, silent
 	}
 	var all []string
-	for i := range services {
-		for j := range services[i].Members {
-			m := &services[i].Members[j]
+	for i := range d.services {
+		for j := range d.services[i].Members {
+			m := &d.services[i].Members[j]
 			if c.Name() == "watch" && !m.Kind.Subscribed() || c.Name() == "get" && !m.Kind.Subscribed() && !m.Readonly {
 				continue
 			}
@@ -91,9 +92,6 @@ func (a *app) completeService(ctx context.Context, alone bool) (all []string) {
 }
 
 func (a *app) completeArgument(ctx context.Context, words []string, typed string) ([]string, cobra.ShellCompDirective) {
-	if strings.Contains(typed, "=") {
-		return nil, cobra.ShellCompDirectiveDefault // a file, perhaps
-	}
 	const silent = cobra.ShellCompDirectiveNoFileComp
 	t, err := a.open(ctx, words[0])
 	if err != nil {
@@ -102,6 +100,9 @@ func (a *app) completeArgument(ctx context.Context, words []string, typed string
 	defer t.close()
 	if t.member == nil {
 		return nil, silent
+	}
+	if name, _, ok := strings.Cut(typed, "="); ok {
+		return t.completeValue(name), silent
 	}
 	given := make(map[string]bool)
 	for _, w := range words[1:] {
@@ -115,6 +116,65 @@ func (a *app) completeArgument(ctx context.Context, words []string, typed string
 		}
 	}
 	return all, silent | cobra.ShellCompDirectiveNoSpace
+}
+
+// completeValue lists the values of an argument where there are only so many.
+func (t *target) completeValue(name string) (all []string) {
+	conv := converter{service: t.service}
+	typ := conv.resolve(t.paramType(name))
+	switch typ.Kind {
+	case idl.Bool:
+		return []string{name + "=true", name + "=false"}
+	case idl.Enum:
+		for _, c := range typ.Options {
+			all = append(all, described(name+"="+c.Name, c.Doc))
+		}
+	case idl.Time:
+		return []string{name + "=now"}
+	}
+	return all
+}
+
+// completeAddress lists the names that -a takes.
+func (a *app) completeAddress(*cobra.Command, []string, string) (all []string, _ cobra.ShellCompDirective) {
+	entries, _ := transport.ProcessEnv().Sockets()
+	for _, e := range entries {
+		all = append(all, e.Name)
+	}
+	return all, cobra.ShellCompDirectiveDefault
+}
+
+// completePick lists what -o can pick of the member on the command line.
+func (a *app) completePick(c *cobra.Command, words []string, _ string) (all []string, _ cobra.ShellCompDirective) {
+	const silent = cobra.ShellCompDirectiveNoFileComp
+	if len(words) == 0 {
+		return nil, silent
+	}
+	ctx, cancel := context.WithTimeout(c.Context(), completePatience)
+	defer cancel()
+	t, err := a.open(ctx, words[0])
+	if err != nil {
+		return nil, silent
+	}
+	defer t.close()
+	typ := t.resultType()
+	if t.kind() != idl.Method && (typ == nil || c.Name() != "call") {
+		typ = t.itemType()
+	}
+	return t.fieldsOf("", typ, 2), silent
+}
+
+// fieldsOf lists the ways into a type, a few steps deep.
+func (t *target) fieldsOf(prefix string, typ *idl.Type, depth int) (all []string) {
+	conv := converter{service: t.service}
+	typ = conv.resolve(typ)
+	for _, f := range typ.Fields {
+		all = append(all, described(prefix+f.Name, f.Doc))
+		if depth > 1 {
+			all = append(all, t.fieldsOf(prefix+f.Name+".", &f.Type, depth-1)...)
+		}
+	}
+	return all
 }
 
 // described adds to a completion what a shell shows beside it.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
+	"unicode"
 
 	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/examples/lounge"
@@ -21,9 +23,30 @@ sabir watch lounge.message room=dev
 sabir call lounge.say room=attic name=ann text=hello
 `
 
+// curl is one more, for a program that knows nothing of us.
+func curl(socket string) string {
+	if socket == "" { // only TCP, which is said elsewhere
+		return ""
+	}
+	return fmt.Sprintf("curl --unix-socket %s http://lounge/lounge.status\n", shellWord(socket))
+}
+
+// shellWord is a path for who copies it.
+func shellWord(path string) string {
+	if strings.Trim(path, "/") != "" && !strings.ContainsFunc(path, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("/._-+@", r)
+	}) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
+
 func (a *app) demoCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "demo", Short: "serve a lounge to try things on",
+	var listen []string
+	var to string
+	var f facing
+	c := &cobra.Command{
+		Use: "demo [flags]", Short: "serve a lounge to try things on",
 		Long: `Serve the lounge, a service with chat rooms and shared files, until interrupted,
 and print lines to try in another shell.`,
 		Args: takes(0, 0, "no arguments"),
@@ -31,33 +54,55 @@ and print lines to try in another shell.`,
 			if err := a.noPicks(c); err != nil {
 				return err
 			}
-			return a.demo(c.Context())
+			if to != "" && len(listen) > 0 {
+				return &usage{"--to offers the lounge elsewhere, and --listen is for the one that listens here", ""}
+			}
+			return a.demo(c.Context(), listen, to, f)
 		},
 	}
+	c.Flags().StringArrayVar(&listen, "listen", nil, "listen at `ADDRESS` too, as sabir://0.0.0.0 or tcp:localhost:7224")
+	c.Flags().StringVar(&to, "to", "", "do not listen, but offer the lounge to the hub at `ADDRESS`, as hub")
+	f.flags(c)
+	return c
 }
 
-func (a *app) demo(ctx context.Context) error {
-	address, err := transport.Parse(a.addressOf("lounge"))
+func (a *app) demo(ctx context.Context, listen []string, to string, f facing) error {
+	face, err := f.face()
 	if err != nil {
-		return err
-	}
-	ln, err := transport.Listen(address, nil)
-	var taken *transport.InUseError
-	switch {
-	case errors.As(err, &taken):
-		return &noAnswer{err}
-	case err != nil:
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(a.errout, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	l := lounge.New(log)
 	defer l.Close()
-	a.say("lounge listens on %s; to try in another shell:", ln.Address().Path)
-	if err := write(a.out, []byte(tries)); err != nil {
-		ln.Close()
-		return err
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if to != "" {
+		return sabir.Export(ctx, to, l.Service(), &sabir.ExportOptions{
+			DialOptions: sabir.DialOptions{Log: log, Stderr: a.errout},
+			Offered:     func() { a.say("the lounge is offered to %s", to) },
+		})
 	}
-	if err := sabir.Serve(ctx, ln, l.Service(), &sabir.ServeOptions{Product: "sabir demo", Version: version, Log: log}); err != nil {
+	var printing error
+	err = sabir.ListenAndServe(ctx, a.addressOf("lounge"), l.Service(), &sabir.ServeOptions{
+		Product: "sabir demo", Version: version, Log: log, Listen: listen, Exports: l.Exports(), HTTP: face,
+		Ready: func(all []transport.Address) {
+			a.say("lounge listens on %s; to try in another shell:", all[0].Path)
+			for _, at := range all[1:] {
+				a.say("and at %s, for those who are let in by: sabir pair lounge", at)
+			}
+			a.sayPages(all, "lounge")
+			if printing = write(a.out, []byte(tries+curl(all[0].Path))); printing != nil {
+				cancel()
+			}
+		},
+	})
+	var taken *transport.InUseError
+	switch {
+	case printing != nil:
+		return printing
+	case errors.As(err, &taken):
+		return &noAnswer{err}
+	case err != nil:
 		return fmt.Errorf("demo: %w", err)
 	}
 	return nil

@@ -2,32 +2,63 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"strings"
 
-	"github.com/sabir-ipc/sabir/codec"
+	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/idl"
 	"github.com/sabir-ipc/sabir/wire"
 	"github.com/spf13/cobra"
 )
 
 func (a *app) describeCommand() *cobra.Command {
-	return &cobra.Command{
+	var asIDL bool
+	c := &cobra.Command{
 		Use: "describe [SERVICE[.MEMBER]]", Short: "show what a service says of itself",
 		Long: `Show the members of a service with their types, errors and docs, or one member
-with what it uses. With -a alone, all services at that address.`,
+with what it uses. With -a alone, all services at that address. It is text, also
+in a pipe; --json prints the tree. With --idl it is a whole file NAME.sabir,
+which sabir fmt, check, diff and gen read.`,
 		Example: `  sabir describe lounge
   sabir describe lounge.say
-  sabir -a lounge-work describe`,
+  sabir -a lounge-work describe
+  sabir describe --idl lounge > lounge.sabir`,
 		Args:              takes(0, 1, "SERVICE[.MEMBER]"),
 		ValidArgsFunction: a.completeMember,
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := a.noPicks(c); err != nil {
 				return err
 			}
+			if asIDL {
+				return a.describeFile(c.Context(), args)
+			}
 			return a.describe(c.Context(), strings.Join(args, ""))
 		},
 	}
+	c.Flags().BoolVar(&asIDL, "idl", false, "print a whole file NAME.sabir")
+	return c
+}
+
+// describeFile prints a description that can be read again.
+func (a *app) describeFile(ctx context.Context, args []string) error {
+	switch {
+	case a.json:
+		return &usage{"--idl is text, and --json is not", ""}
+	case len(args) == 0 && a.addressOf("") == "":
+		return &usage{"describe --idl takes SERVICE, or an address", "sabir ls lists the services"}
+	case len(args) > 0 && strings.Contains(args[0], ".") && !strings.ContainsAny(args[0], "/:"):
+		return &usage{"a file has the whole of a service", "sabir describe " + args[0]}
+	case len(args) == 0:
+		args = []string{a.addressOf("")}
+	}
+	s, err := a.liveSource(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	if faults := s.faults(); len(faults) > 0 {
+		a.say("%s describes itself as no file can: sabir check %s", args[0], args[0])
+	}
+	return a.printText(s.service.String())
 }
 
 func (a *app) describe(ctx context.Context, name string) error {
@@ -47,21 +78,24 @@ func (a *app) describe(ctx context.Context, name string) error {
 	}
 	ctx, cancel := a.limited(ctx)
 	defer cancel()
-	client, err := a.dial(ctx, address, false)
+	client, hangUp, err := a.reach(ctx, address)
 	if err != nil {
 		return a.timed(name, err)
 	}
-	defer client.Close()
-	services, raw, err := describe(ctx, client, service)
+	defer hangUp()
+	d, err := describe(ctx, client, service, "")
+	err = silent(address, err)
 	switch {
+	case errors.Is(err, sabir.ErrMethodNotFound) && !isStranger(err):
+		return noService(service, address, err)
 	case err != nil && name == "":
 		return a.timed(address, regarding(address, err))
 	case err != nil:
 		return a.timed(name, regarding(name, err))
 	case member == "":
-		return a.printServices(services, raw)
+		return a.printServices(d.services, d.raw)
 	}
-	return a.printMember(services, raw, name, member)
+	return a.printMember(d.services, d.raw, name, member)
 }
 
 func (a *app) printServices(services []idl.Service, raw []wire.Value) error {
@@ -85,9 +119,7 @@ func (a *app) printMember(services []idl.Service, raw []wire.Value, name, member
 	for i := range services {
 		s := &services[i]
 		if s.Member(member) == nil {
-			for _, m := range s.Members {
-				names = append(names, m.Name)
-			}
+			names = append(names, memberNames(s)...)
 			continue
 		}
 		if !a.json {
@@ -102,10 +134,8 @@ func (a *app) printMember(services []idl.Service, raw []wire.Value, name, member
 			}
 		}
 	}
-	if near := codec.Nearest(member, names); near != "" {
-		return fmt.Errorf("%s: no member %s, did you mean %s?", name, member, near)
-	}
-	return fmt.Errorf("%s: no member %s", name, member)
+	service, _, _ := strings.Cut(name, ".")
+	return noMember(service, member, names)
 }
 
 func (a *app) printTree(v wire.Value) error {

@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os/exec"
+	"strings"
 	"syscall"
 
 	"github.com/sabir-ipc/sabir"
+	"github.com/sabir-ipc/sabir/auth"
 	"github.com/sabir-ipc/sabir/codec"
+	"github.com/sabir-ipc/sabir/idl"
 	"github.com/sabir-ipc/sabir/transport"
 	"github.com/sabir-ipc/sabir/wire"
 )
@@ -73,6 +77,14 @@ func (a *app) report(ctx context.Context, err error) int {
 	if errors.As(err, &out) && errors.Is(err, syscall.EPIPE) {
 		return exitPipe
 	}
+	var done *quiet
+	if errors.As(err, &done) {
+		return exitError
+	}
+	var status exitStatus
+	if errors.As(err, &status) {
+		return int(status)
+	}
 	exit, answer := a.judge(err)
 	if a.json {
 		a.errout.Write(appendSafe(nil, failure(answer, exit)))
@@ -92,15 +104,21 @@ func (a *app) judge(err error) (exit int, answer *sabir.Error) {
 	var wrong *usage
 	var address *transport.AddressError
 	var unsupported *transport.UnsupportedError
+	var plain *transport.PlainError
 	var late *tooLate
+	var unread *uncompared
 	var lost *sabir.Unanswered
 	switch {
-	case errors.As(err, &wrong), errors.As(err, &address), errors.As(err, &unsupported):
+	case errors.As(err, &wrong), errors.As(err, &address), errors.As(err, &unsupported), errors.As(err, &plain):
 		return exitUsage, &sabir.Error{Message: err.Error()}
+	case errors.As(err, &unread):
+		return exitUsage, &sabir.Error{Message: lines(err)[0]}
 	case errors.As(err, &late):
 		return exitTime, named(sabir.ErrDeadlineExceeded, err)
 	case errors.As(err, &answer):
 		return exitOf(answer), answer
+	case untrusted(err):
+		return exitNobody, named(sabir.ErrUnavailable, err)
 	case errors.As(err, &lost) && lost.Sent:
 		return exitNobody, named(sabir.ErrOutcomeUnknown, err)
 	case errors.As(err, &lost), errors.Is(err, errNobody):
@@ -110,7 +128,7 @@ func (a *app) judge(err error) (exit int, answer *sabir.Error) {
 }
 
 func named(kind *sabir.Error, err error) *sabir.Error {
-	return &sabir.Error{Code: kind.Code, Name: kind.Name, Message: err.Error()}
+	return &sabir.Error{Code: kind.Code, Name: kind.Name, Message: lines(err)[0]}
 }
 
 // exitOf tells an answer that says no from one that says: not now. spec [E2]
@@ -139,14 +157,53 @@ func lines(err error) []string {
 			return all
 		}
 	}
+	var gone *missing
+	if errors.As(err, &gone) {
+		return []string{gone.message}
+	}
+	var faults idl.Faults
+	if errors.As(err, &faults) {
+		return strings.Split(strings.ReplaceAll(faults.Error(), "\n\t", "\n"), "\n")
+	}
+	// The address says more than the member.
 	var lost *sabir.Unanswered
-	if errors.As(err, &lost) && !lost.Sent {
-		return []string{lost.Err.Error()} // names the address, which says more than the member
+	var nowhere *transport.NotFoundError
+	var address *transport.AddressError
+	switch {
+	case errors.As(err, &address):
+		return []string{address.Error()}
+	case errors.As(err, &nowhere):
+		return []string{"no service " + nowhere.Error()}
+	case errors.As(err, &lost) && !lost.Sent && !untried(err):
+		return []string{"nobody answers at " + lost.Err.Error()}
+	case errors.As(err, &lost) && !lost.Sent:
+		return []string{lost.Err.Error()}
 	}
 	return []string{err.Error()}
 }
 
+// untried reports that nobody was asked, for the address is nothing to go to.
+func untried(err error) bool {
+	var unsupported *transport.UnsupportedError
+	var refused *transport.RefusedError
+	return errors.As(err, &unsupported) || errors.As(err, &refused)
+}
+
+// untrusted reports that we did not go on to talk to whoever is there.
+func untrusted(err error) bool {
+	var certificate *transport.CertificateError
+	var secret *sabir.SecretError
+	return errors.As(err, &certificate) || errors.As(err, &secret) || errors.Is(err, auth.ErrServer)
+}
+
 func hints(err error) (all []string) {
+	var hinting interface {
+		error
+		Hint() string
+	}
+	if errors.As(err, &hinting) {
+		all = append(all, hinting.Hint())
+	}
 	var wrong *usage
 	if errors.As(err, &wrong) && wrong.hint != "" {
 		all = append(all, wrong.hint)
@@ -159,16 +216,41 @@ func hints(err error) (all []string) {
 	if errors.As(err, &about) && about.hint != "" {
 		all = append(all, about.hint)
 	}
-	var missing *transport.NotFoundError
-	switch {
-	case errors.As(err, &missing):
-		all = append(all, suggestSocket(missing.Name))
-	case errors.Is(err, syscall.ECONNREFUSED):
-		all = append(all, "the socket is there, but nobody listens: the service has ended")
-	case errors.Is(err, fs.ErrNotExist) && len(all) == 0 && errors.Is(err, sabir.ErrUnavailable):
-		all = append(all, "sabir ls lists what is here")
+	var gone *missing
+	if errors.As(err, &gone) && gone.hint != "" {
+		all = append(all, gone.hint)
+	}
+	if errors.Is(err, errNobody) || errors.Is(err, sabir.ErrUnavailable) {
+		all = append(all, unreached(err)...)
 	}
 	return all
+}
+
+// unreached says what to do where nobody answers.
+func unreached(err error) []string {
+	var nowhere *transport.NotFoundError
+	var taken *transport.InUseError
+	switch {
+	case errors.As(err, &nowhere):
+		return []string{suggestSocket(nowhere.Name)}
+	case errors.As(err, &taken):
+		return []string{"sabir ls lists what is here; -a NAME takes another name"}
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return []string{"its service has ended, or it is no socket: start the service again"}
+	case errors.Is(err, fs.ErrPermission):
+		return []string{"it belongs to another user: ask for access, or try as that user"}
+	case errors.Is(err, exec.ErrNotFound):
+		return []string{"is the program installed, and in $PATH?"}
+	case errors.Is(err, fs.ErrNotExist):
+		return []string{"sabir ls lists what is here"}
+	}
+	return nil
+}
+
+// isSocket reports whether a name is the socket of a service here.
+func isSocket(name string) bool {
+	_, err := transport.ProcessEnv().Lookup(name)
+	return err == nil
 }
 
 // suggestSocket guesses which service was meant.
@@ -181,7 +263,7 @@ func suggestSocket(name string) string {
 	if near := codec.Nearest(name, names); near != "" {
 		return "did you mean " + near + "?"
 	}
-	return "sabir ls lists what is here"
+	return "start it, or say with -a where it is; sabir ls lists what is here"
 }
 
 // tooLate says that our own --timeout has passed.

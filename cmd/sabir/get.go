@@ -10,19 +10,24 @@ import (
 )
 
 const getHelp = `Print what is there, and change nothing: the value of a state, the rows of a
-table, the next items of a topic, or the result of a readonly method.`
+table, the next items of a topic, or the result of a readonly method.
+
+Of a topic --since gives what came after that position, at once if there is any;
+where to go on is said on stderr.`
 
 func (a *app) getCommand() *cobra.Command {
-	return &cobra.Command{
+	c := &cobra.Command{
 		Use: "get SERVICE.MEMBER " + argumentsUse, Short: "print a state, a table, or what is readonly", Long: getHelp,
 		Example: `  sabir get lounge.users room=dev
-  sabir get lounge.status -o members`,
+  sabir get lounge.status -o users`,
 		Args:              takes(1, -1, "SERVICE.MEMBER and its arguments"),
 		ValidArgsFunction: a.completeMember,
 		RunE: func(c *cobra.Command, words []string) error {
 			return a.get(c.Context(), words[0], words[1:])
 		},
 	}
+	a.sinceFlag(c)
+	return c
 }
 
 func (a *app) get(ctx context.Context, method string, words []string) error {
@@ -41,10 +46,18 @@ func (a *app) get(ctx context.Context, method string, words []string) error {
 		return a.timed(method, err)
 	}
 	defer t.close()
+	if t.old { // what was readonly need not be any more
+		if _, err := a.askTarget(ctx, t); err != nil {
+			return a.timed(method, regarding(method, silent(t.address, err)))
+		}
+	}
 	if err := t.mayGet(); err != nil {
 		return err
 	}
 	p.service = t.service
+	if t.since, err = a.position(t); err != nil {
+		return err
+	}
 	params, err := t.params(args)
 	if err != nil {
 		return err
@@ -71,9 +84,12 @@ func (a *app) getMember(ctx context.Context, t *target, params sabir.Body, p *pr
 			return err
 		}
 		if a.outTTY && !a.json && len(p.picks) == 0 {
+			p.note(rows)
 			return write(a.out, rowsText(rows, a.palette()))
 		}
-		return p.each(rows)
+		err = p.each(rows, t.itemType())
+		p.note(rows)
+		return err
 	case idl.Topic:
 		answer, err := t.do(ctx, params)
 		if err != nil {
@@ -84,23 +100,42 @@ func (a *app) getMember(ctx context.Context, t *target, params sabir.Body, p *pr
 		if !ok {
 			return errNoItems
 		}
-		return p.each(items)
+		if err := p.each(items, t.itemType()); err != nil {
+			return err
+		}
+		a.sayPosition(answer)
+		return nil
 	}
 	return a.callMember(ctx, t, params, p)
 }
 
-// each prints the elements of a list, one a line.
-func (p *printer) each(list wire.Value) error {
+// each prints the elements of a list, all of type t, one a line.
+func (p *printer) each(list wire.Value, t *idl.Type) error {
 	c := list.Cursor()
 	if c.Kind() != wire.List {
 		return errNoItems
 	}
 	for it := c.Open(); c.More(&it); {
-		if err := p.item(c.Skip(), ""); err != nil {
+		if err := p.item(c.Skip(), t, ""); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// itemType is the type of what a subscription prints; of a table, of its rows.
+func (t *target) itemType() *idl.Type {
+	switch {
+	case t.member == nil:
+		return nil
+	case t.kind() != idl.Table:
+		return t.member.Item
+	}
+	return &idl.Type{Kind: idl.Struct, Fields: []idl.Field{
+		{Name: "key", Type: idl.Type{Kind: idl.String}},
+		{Name: "value", Type: *t.member.Item},
+		{Name: "gone", Type: idl.Type{Kind: idl.Bool}},
+	}}
 }
 
 // number is a member of an object that is a number, or 0.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/codec"
+	"github.com/sabir-ipc/sabir/idl"
 	"github.com/sabir-ipc/sabir/transport"
 	"github.com/sabir-ipc/sabir/wire"
 	"github.com/spf13/cobra"
@@ -24,10 +25,15 @@ func (a *app) lsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "ls", Short: "list the services that are here",
 		Long: `List the sockets that are here with the services behind each, their version and
-what they say of themselves. With -a, those at that address.`,
+what they say of themselves. With -a, those at that address.
+
+In a pipe each line is an object: service, version, doc, address, path, and for
+a socket that does not answer error in place of the first three.`,
+		Example: `  sabir ls
+  sabir ls -o service -o address`,
 		Args: takes(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := a.noPicks(c); err != nil {
+			if _, err := parsePicks(a.picks); err != nil {
 				return err
 			}
 			return a.ls(c.Context())
@@ -37,16 +43,25 @@ what they say of themselves. With -a, those at that address.`,
 
 // found is a socket and what was learnt there.
 type found struct {
-	Socket   string    `sabir:",optional"`
-	Path     string    `sabir:",optional"`
-	Services []offered `sabir:",optional"`
-	Error    string    `sabir:",optional"`
+	address, path string
+	services      []offered
+	fault         string
 }
 
 type offered struct {
 	Name    string
 	Version string
 	Doc     string `sabir:",optional"`
+}
+
+// listed is a line of ls in JSON: a service, or a socket without one.
+type listed struct {
+	Service string `sabir:",optional"`
+	Version string `sabir:",optional"`
+	Doc     string `sabir:",optional"`
+	Address string
+	Path    string `sabir:",optional"`
+	Error   string `sabir:",optional"`
 }
 
 func (a *app) ls(ctx context.Context) error {
@@ -73,10 +88,10 @@ func (a *app) ls(ctx context.Context) error {
 		free <- struct{}{}
 		asking.Go(func() {
 			defer func() { <-free }()
-			f := found{Socket: entry.Name, Path: entry.Path}
+			f := found{address: entry.Name, path: entry.Path}
 			services, err := a.ask(ctx, transport.Address{Scheme: "unix", Path: entry.Path}.String())
-			if f.Services = services; err != nil {
-				f.Error = whyNot(err)
+			if f.services = services; err != nil {
+				f.fault = whyNot(err)
 			}
 			all[i] = f
 		})
@@ -95,9 +110,9 @@ func (a *app) lsOne(ctx context.Context, address string) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return &tooLate{address, a.patience()}
 	case err != nil:
-		return regarding(address, err)
+		return regarding(address, silent(address, err))
 	}
-	return a.printFound([]found{{Socket: address, Services: services}})
+	return a.printFound([]found{{address: address, services: services}})
 }
 
 // ask asks whoever is at an address what is there.
@@ -137,38 +152,63 @@ func whyNot(err error) string {
 }
 
 func (a *app) printFound(all []found) error {
-	var out []byte
-	if a.json {
-		for _, f := range all {
-			raw, err := codec.AppendAny(nil, wire.JSON, &f)
-			if err != nil {
-				return err
-			}
-			if a.outTTY {
-				raw = appendSafe(nil, raw)
-			}
-			out = append(append(out, raw...), '\n')
+	p, err := a.printer(nil)
+	if err != nil {
+		return err
+	}
+	if a.outTTY && !a.json && len(p.picks) == 0 {
+		var out []byte
+		for _, line := range columns(foundRows(all)) {
+			out = append(append(out, line...), '\n')
 		}
 		return write(a.out, out)
 	}
-	for _, line := range columns(foundRows(all)) {
-		out = append(append(out, line...), '\n')
+	for _, line := range foundLines(all) {
+		raw, err := codec.AppendAny(nil, wire.JSON, &line)
+		if err == nil {
+			err = p.item(wire.Value{Raw: raw}, &listedType, "")
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return write(a.out, out)
+	return nil
+}
+
+// listedType lets -o tell a field that is not there from one that never is.
+var listedType = func() idl.Type {
+	t := idl.Type{Kind: idl.Struct}
+	for _, name := range []string{"service", "version", "doc", "address", "path", "error"} {
+		t.Fields = append(t.Fields, idl.Field{Name: name, Type: idl.Type{Kind: idl.String}})
+	}
+	return t
+}()
+
+// foundLines are lines for a program.
+func foundLines(all []found) (lines []listed) {
+	for _, f := range all {
+		if len(f.services) == 0 {
+			lines = append(lines, listed{Address: f.address, Path: f.path, Error: f.fault})
+		}
+		for _, s := range f.services {
+			lines = append(lines, listed{s.Name, s.Version, s.Doc, f.address, f.path, f.fault})
+		}
+	}
+	return lines
 }
 
 // foundRows are lines for a person: socket, service and version, doc.
 func foundRows(all []found) (rows [][]string) {
 	for _, f := range all {
-		name := escape(f.Socket, false)
-		if f.Error != "" {
-			rows = append(rows, []string{name, escape(f.Error, false)})
+		name := escape(f.address, false)
+		if f.fault != "" {
+			rows = append(rows, []string{name, escape(f.fault, false)})
 			continue
 		}
-		if len(f.Services) == 0 {
+		if len(f.services) == 0 {
 			rows = append(rows, []string{name, "no services"})
 		}
-		for _, s := range f.Services {
+		for _, s := range f.services {
 			rows = append(rows, []string{name, escape(s.Name+" "+s.Version, false), escape(s.Doc, false)})
 		}
 	}

@@ -18,7 +18,12 @@ import (
 	"golang.org/x/term"
 )
 
-func main() { os.Exit(run(interruptible(), os.Args[1:], process())) }
+func main() {
+	world := process()
+	ctx, release := interruptible()
+	world.release = release
+	os.Exit(run(ctx, os.Args[1:], world))
+}
 
 // stdio is the world as a command sees it.
 type stdio struct {
@@ -28,6 +33,9 @@ type stdio struct {
 	outTTY bool // out is a terminal
 	errTTY bool
 	getenv func(string) string
+	// release leaves signals to the command, which has to have an answer to them;
+	// nil: they are nobody's.
+	release func()
 }
 
 func process() stdio {
@@ -49,10 +57,10 @@ func (i interruption) exit() int     { return 128 + int(i.signal) }
 // one, signals the process and then its group. Without it they would be two.
 const together = 100 * time.Millisecond
 
-// interruptible returns a context that the first SIGINT or SIGTERM ends. The
-// second ends the process: whoever presses Ctrl-C again has waited enough. The
-// goroutine lives as long as the process.
-func interruptible() context.Context {
+// interruptible returns a context that the first SIGINT or SIGTERM ends, unless
+// it was released before. The second ends the process: whoever presses Ctrl-C
+// again has waited enough. The goroutine lives as long as the process.
+func interruptible() (ctx context.Context, release func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
@@ -66,5 +74,5 @@ func interruptible() context.Context {
 			}
 		}
 	}()
-	return ctx
+	return ctx, func() { signal.Stop(signals) }
 }

@@ -2,11 +2,14 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,7 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sabir": main, "probe": probeMain})
+	testscript.Main(m, map[string]func(){"sabir": guarded(main), "probe": guarded(probeMain)})
 }
 
 // Every script has sockets of its own, and these commands beyond testscript's:
@@ -22,7 +25,13 @@ func TestMain(m *testing.M) {
 //	exits N COMMAND...   runs it and expects that exit status
 //	waitsock NAME        waits until somebody listens there
 //	stale NAME           leaves a socket on which nobody listens
+//	[without:TOOL]       SABIR_SKIP says that it is missing
 func TestScripts(t *testing.T) {
+	lifeline, cut, err := newLifeline()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cut)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true,
 		UpdateScripts: os.Getenv("UPDATE") != "",
@@ -30,9 +39,17 @@ func TestScripts(t *testing.T) {
 			dir := filepath.Join(env.WorkDir, "s")
 			env.Setenv("SABIR_DIR", dir)
 			env.Setenv("SABIR_ADDRESS", "")
+			env.Setenv(lifelineEnv, lifeline)
 			env.Setenv("TERM", "xterm")
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command takes a second under -race
 			return os.Mkdir(dir, 0o700)
+		},
+		Condition: func(cond string) (bool, error) {
+			tool, ok := strings.CutPrefix(cond, "without:")
+			if !ok {
+				return false, fmt.Errorf("unknown condition %q", cond)
+			}
+			return slices.Contains(strings.Split(os.Getenv("SABIR_SKIP"), ","), tool), nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits, "waitsock": waitsock, "stale": stale,

@@ -68,10 +68,10 @@ func child(v wire.Value, step string) (wire.Value, bool) {
 // typeAt follows a pick through a type; nil where that is not known.
 func (p pick) typeAt(s *idl.Service, t *idl.Type) *idl.Type {
 	for _, step := range p {
-		if s == nil || t == nil {
-			return nil
+		if s != nil && t != nil {
+			t = s.Resolve(t)
 		}
-		if t = s.Resolve(t); t == nil {
+		if t == nil {
 			return nil
 		}
 		switch t.Kind {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,7 +10,9 @@ import (
 	"net"
 	"os"
 
+	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/transport"
+	"github.com/sabir-ipc/sabir/wire"
 	"github.com/spf13/cobra"
 )
 
@@ -49,9 +53,24 @@ func (a *app) pipe(ctx context.Context, name string) error {
 	}
 	dialling, cancel := a.limited(ctx)
 	defer cancel()
-	conn, err := transport.Dial(dialling, address, &transport.DialOptions{Stderr: a.errout})
+	in := bufio.NewReader(a.in)
+	opts := &sabir.DialOptions{Stderr: a.errout}
+	var conn *transport.Conn
+	if address.Scheme == "tcp" || address.Scheme == "sabir" {
+		// Who speaks here has no TLS: we log in, in the encoding that it begins with.
+		if first, _ := in.Peek(len(wire.Magic)); bytes.HasPrefix(first, wire.Magic[:]) {
+			opts.CBOR = true
+			in.Discard(len(wire.Magic)) // Connect sends its own
+		}
+		conn, err = sabir.Connect(dialling, address, opts)
+	} else {
+		conn, err = transport.Dial(dialling, address, &transport.DialOptions{Stderr: a.errout})
+	}
+	if err != nil && untrusted(err) {
+		return err
+	}
 	if err != nil {
-		return a.timed(name, &noAnswer{err})
+		return a.timed(name, &sabir.Unanswered{Err: err})
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
@@ -59,7 +78,7 @@ func (a *app) pipe(ctx context.Context, name string) error {
 	// The goroutine may be left in a read of stdin, which nothing can end; the
 	// process does.
 	go func() {
-		if _, err := io.Copy(conn, a.in); err == nil {
+		if _, err := io.Copy(conn, in); err == nil {
 			conn.CloseWrite()
 		}
 	}()

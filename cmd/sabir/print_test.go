@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,15 @@ x                             7
 	}
 	if got := rowsText(wire.Value{Raw: []byte(`[]`)}, plain); len(got) != 0 {
 		t.Errorf("an empty table prints %q", got)
+	}
+}
+
+// Every second column begins in the same cell of the terminal.
+func TestColumnsOfWideText(t *testing.T) {
+	rows := [][]string{{"key", "x"}, {"ann", "1"}, {"日本", "2"}, {"e\u0301t\u00e9", "3"}, {"👩‍👩‍👧", "4"}, {"🇨🇭", "5"}, {"한", "6"}}
+	want := []string{"key   x", "ann   1", "日本  2", "e\u0301t\u00e9   3", "👩‍👩‍👧    4", "🇨🇭    5", "한    6"}
+	if got := columns(rows); !slices.Equal(got, want) {
+		t.Errorf("%q\nwant %q", got, want)
 	}
 }
 
@@ -130,16 +140,16 @@ func TestProgress(t *testing.T) {
 	var line bytes.Buffer
 	p := &progress{w: &line, start: time.Now().Add(-2 * time.Second)}
 	p.add(3 << 20)
-	if got := line.String(); !strings.HasPrefix(got, "\r\x1b[K3 MiB, 1.") || !strings.HasSuffix(got, " MiB/s") {
+	if got := line.String(); !strings.HasPrefix(got, "\r\x1b[K3.0 MiB, 1.") || !strings.HasSuffix(got, " MiB/s") {
 		t.Errorf("%q", got)
 	}
 	p.add(1) // too soon to show
 	line.Reset()
 	p.done()
-	if got := line.String(); got != "\r\x1b[K" {
+	if got := line.String(); got != "\r\x1b[K3.0 MiB, 1.5 MiB/s in 2s\n" {
 		t.Errorf("%q", got)
 	}
-	for n, want := range map[float64]string{0: "0 bytes", 1023: "1023 bytes", 1536: "1.5 KiB", 5 << 30: "5 GiB"} {
+	for n, want := range map[float64]string{0: "0 bytes", 1023: "1023 bytes", 1536: "1.5 KiB", 5 << 30: "5.0 GiB"} {
 		if got := size(n); got != want {
 			t.Errorf("size(%v) = %s, want %s", n, got, want)
 		}

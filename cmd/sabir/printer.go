@@ -31,18 +31,26 @@ func (a *app) palette() palette {
 
 // value prints a whole result of type t, nil if that is not known.
 func (p *printer) value(v wire.Value, t *idl.Type) error {
+	p.note(v)
 	if handled, err := p.special(v, t); handled {
 		return err
 	}
 	return p.line(v, false, "")
 }
 
-// item prints one of many on a line. before goes first on a terminal.
-func (p *printer) item(v wire.Value, before string) error {
+// item prints one of many of type t on a line. before goes first on a terminal.
+func (p *printer) item(v wire.Value, t *idl.Type, before string) error {
+	p.note(v)
 	if len(p.picks) > 0 {
-		return p.picked(v)
+		return p.picked(v, t)
 	}
 	return p.line(v, true, before)
+}
+
+func (p *printer) note(v wire.Value) {
+	if p.result != nil {
+		p.result(v)
+	}
 }
 
 func (p *printer) line(v wire.Value, oneLine bool, before string) error {
@@ -78,7 +86,7 @@ func (p *printer) special(v wire.Value, t *idl.Type) (handled bool, err error) {
 		}
 		return true, p.bytes(one)
 	}
-	return true, p.picked(v)
+	return true, p.picked(v, t)
 }
 
 func (p *printer) isBytes(t *idl.Type) bool {
@@ -88,18 +96,23 @@ func (p *printer) isBytes(t *idl.Type) bool {
 	return t != nil && t.Kind == idl.Bytes
 }
 
-// picked prints the picks of one value on a line: strings bare, others as JSON.
-func (p *printer) picked(v wire.Value) error {
+// picked prints the picks of one value on a line: strings bare, others as JSON,
+// nothing (in JSON null) for a field that is declared and not there.
+func (p *printer) picked(v wire.Value, t *idl.Type) error {
 	p.buf = p.buf[:0]
 	for i, way := range p.picks {
-		part, err := way.from(v)
-		if err != nil {
-			return err
-		}
 		if i > 0 {
 			p.buf = append(p.buf, '\t')
 		}
-		p.buf = p.appendBare(p.buf, part)
+		part, err := way.from(v)
+		switch {
+		case err == nil:
+			p.buf = p.appendBare(p.buf, part)
+		case way.typeAt(p.service, t) == nil:
+			return err
+		case p.json:
+			p.buf = append(p.buf, "null"...)
+		}
 	}
 	p.buf = append(p.buf, '\n')
 	return write(p.out, p.buf)

@@ -50,9 +50,12 @@ type (
 	upTo struct {
 		To int `min:"0"`
 	}
-	pieces struct{ N int }
-	said   struct{ Text string }
-	blob   struct {
+	pieces struct {
+		N     int
+		Pause *int // ms before each
+	}
+	said struct{ Text string }
+	blob struct {
 		Data []byte
 		Note string
 	}
@@ -138,6 +141,9 @@ func zeros(_ context.Context, in pieces) (iter.Seq2[[]byte, error], error) {
 	return func(yield func([]byte, error) bool) {
 		piece := bytes.Repeat([]byte{0}, 64<<10)
 		for left := in.N; left > 0; left -= len(piece) {
+			if in.Pause != nil {
+				time.Sleep(time.Duration(*in.Pause) * time.Millisecond)
+			}
 			if !yield(piece[:min(left, len(piece))], nil) {
 				return
 			}
@@ -147,7 +153,8 @@ func zeros(_ context.Context, in pieces) (iter.Seq2[[]byte, error], error) {
 
 func probeMain() {
 	opts := &sabir.ServeOptions{Log: slog.New(slog.DiscardHandler), Grace: 100 * time.Millisecond}
-	if err := sabir.ListenAndServe(interruptible(), os.Args[1], newProbe(), opts); err != nil {
+	ctx, _ := interruptible()
+	if err := sabir.ListenAndServe(ctx, os.Args[1], newProbe(), opts); err != nil {
 		fmt.Fprintln(os.Stderr, "probe:", err)
 		os.Exit(1)
 	}

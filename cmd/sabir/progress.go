@@ -43,19 +43,22 @@ func (p *progress) text(now time.Time) string {
 	return fmt.Sprintf("%s, %s/s", size(float64(p.n)), size(rate))
 }
 
-// done takes the line away.
+// done leaves the sum of what came on the line.
 func (p *progress) done() {
 	if p.shown {
-		fmt.Fprint(p.w, "\r\x1b[K")
+		now := time.Now()
+		fmt.Fprintf(p.w, "\r\x1b[K%s in %s\n", p.text(now), now.Sub(p.start).Round(100*time.Millisecond))
 	}
 }
 
 func size(n float64) string {
-	for _, unit := range []string{"bytes", "KiB", "MiB"} {
-		if n < 1024 {
-			return fmt.Sprintf("%.4g %s", n, unit)
-		}
-		n /= 1024
+	if n < 1024 {
+		return fmt.Sprintf("%.0f bytes", n)
 	}
-	return fmt.Sprintf("%.4g GiB", n)
+	for _, unit := range []string{"KiB", "MiB"} {
+		if n /= 1024; n < 1024 {
+			return fmt.Sprintf("%.1f %s", n, unit)
+		}
+	}
+	return fmt.Sprintf("%.1f GiB", n/1024)
 }

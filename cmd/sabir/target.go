@@ -17,10 +17,14 @@ import (
 // connection.
 type target struct {
 	client  *sabir.Client
+	close   func() // when the client has served
 	address string
 	method  string       // "lounge.say"
 	service *idl.Service // nil: a stranger, which does not describe itself
-	member  *idl.Member  // nil: a stranger's, or there is none of that name
+	member  *idl.Member  // nil: a stranger's
+	since   *sabir.Position
+	hash    string // of the description
+	old     bool   // the description is one that was kept, and may be another by now
 }
 
 // open connects to the service of a member and asks what it says of itself.
@@ -30,24 +34,26 @@ func (a *app) open(ctx context.Context, method string) (*target, error) {
 	switch {
 	case dotted && (service == "" || member == ""):
 		return nil, &usage{method + " is not SERVICE.METHOD", "sabir ls lists the services, sabir describe SERVICE its members"}
-	case !dotted && address == service:
+	case !dotted && address == service && isSocket(service):
 		return nil, &usage{method + " is a service, not SERVICE.METHOD", "sabir describe " + method}
+	case !dotted && address == service:
+		return nil, &usage{method + " is not SERVICE.METHOD", "sabir ls lists the services, sabir describe SERVICE its members"}
 	case address == service && strings.Contains(service, "-"):
 		return nil, &usage{service + " is an address, not a service", "sabir -a " + service + " call SERVICE." + member}
 	case address == "rpc":
 		return nil, &usage{"every service offers rpc; say which one is meant", "sabir -a NAME call " + method}
 	}
-	client, err := a.dial(ctx, address, false)
+	client, hangUp, err := a.reach(ctx, address)
 	if err != nil {
 		return nil, err
 	}
-	t := &target{client: client, address: address, method: method}
+	t := &target{client: client, close: hangUp, address: address, method: method}
 	if dotted {
-		err = t.describe(ctx, service, member)
+		err = a.describeTarget(ctx, t, service, member)
 	}
 	if err != nil {
-		client.Close()
-		return nil, regarding(method, err)
+		t.close()
+		return nil, regarding(method, silent(address, err))
 	}
 	return t, nil
 }
@@ -80,62 +86,129 @@ func (a *app) hasten(ctx context.Context, t *target) {
 		return
 	}
 	if client, err := a.dial(ctx, t.address, true); err == nil {
-		t.client.Close()
-		t.client = client
+		t.close()
+		t.client, t.close = client, func() { client.Close() }
 	}
 }
 
-func (t *target) close() { t.client.Close() }
+// describeTarget finds the member of a target, in what was kept of the service
+// if it has it.
+func (a *app) describeTarget(ctx context.Context, t *target, service, member string) error {
+	if k := a.remembered(t.address, service); k != nil && k.Services[0].Member(member) != nil {
+		t.service, t.hash, t.old = &k.Services[0], k.Hash, true
+		t.member = t.service.Member(member)
+		return nil
+	}
+	_, err := a.askTarget(ctx, t)
+	return err
+}
 
-func (t *target) describe(ctx context.Context, service, member string) error {
-	services, _, err := describe(ctx, t.client, service)
+// askTarget asks the service of a target what it says of itself, and reports
+// whether that is something else than the target has.
+func (a *app) askTarget(ctx context.Context, t *target) (news bool, err error) {
+	service, member, _ := strings.Cut(t.method, ".")
+	d, err := describe(ctx, t.client, service, t.hash)
 	switch {
 	case isStranger(err):
-		return nil // plain JSON-RPC: whatever is wrong, the call will tell
+		news = t.service != nil
+		t.service, t.member = nil, nil
+		return news, nil // plain JSON-RPC: whatever is wrong, the call will tell
+	case errors.Is(err, sabir.ErrMethodNotFound):
+		return false, noService(service, t.address, err)
 	case err != nil:
-		return err
+		return false, err
+	case t.hash != "" && d.hash == t.hash && d.services == nil:
+		t.old = false
+		return false, nil
 	}
-	for i := range services {
-		if services[i].Name == service {
-			t.service = &services[i]
-			t.member = t.service.Member(member)
-		}
+	i := slices.IndexFunc(d.services, func(s idl.Service) bool { return s.Name == service })
+	if i < 0 {
+		return false, noService(service, t.address, nil)
 	}
-	return nil
+	t.service, t.hash, t.old = &d.services[i], d.hash, false
+	a.remember(&kept{t.address, service, d.hash, d.services[i : i+1]})
+	if t.member = t.service.Member(member); t.member == nil {
+		return true, noMember(service, member, memberNames(t.service))
+	}
+	return true, nil
 }
 
-// describe asks for a description: as a tree, and each service as it came.
-func describe(ctx context.Context, h sabir.Handler, service string) (services []idl.Service, raw []wire.Value, err error) {
+// byDescription does what goes by the description of a target. If it fails as it
+// would with an old description, and there is a newer one, it does so again:
+// what was refused for its name or its params has not run. spec [E2]
+func (a *app) byDescription(ctx context.Context, t *target, do func() error) error {
+	err := do()
+	if !t.old || !outdated(err) {
+		return err
+	}
+	news, failed := a.askTarget(ctx, t)
+	switch {
+	case failed != nil && errors.Is(failed, sabir.ErrMethodNotFound):
+		return failed
+	case failed != nil || !news:
+		return err
+	}
+	return do()
+}
+
+// outdated reports whether an error may come of an old description.
+func outdated(err error) bool {
+	var wrong *usage
+	return errors.As(err, &wrong) || errors.Is(err, sabir.ErrMethodNotFound) || errors.Is(err, sabir.ErrInvalidParams)
+}
+
+func memberNames(s *idl.Service) (names []string) {
+	for _, m := range s.Members {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
+// answered is what was answered to rpc.describe: as trees, and each service as
+// it came.
+type answered struct {
+	hash     string
+	services []idl.Service // nil: it is the one that hash was of
+	raw      []wire.Value
+}
+
+// describe asks for a description, unless it has the hash given.
+func describe(ctx context.Context, h sabir.Handler, service, hash string) (d answered, err error) {
 	params := map[string]any{}
 	if service != "" {
 		params["service"] = service
 	}
+	if hash != "" {
+		params["hash"] = hash
+	}
 	body, err := sabir.Do[sabir.Body](ctx, h, "rpc.describe", params)
 	if err != nil {
-		return nil, nil, err
+		return d, err
 	}
 	var answer struct {
+		Hash     string        `sabir:",optional"`
 		Services []idl.Service `sabir:",optional"`
 	}
 	if err := body.Decode(&answer); err != nil {
-		return nil, nil, err
+		return d, err
 	}
 	for i := range answer.Services {
 		if err := checkService(&answer.Services[i]); err != nil {
-			return nil, nil, err
+			return d, err
 		}
 	}
 	v, err := body.Value()
 	if err != nil {
-		return nil, nil, err
+		return d, err
 	}
+	d.hash, d.services = answer.Hash, answer.Services
 	if list, ok := child(v, "services"); ok {
 		c := list.Cursor()
 		for it := c.Open(); c.More(&it); {
-			raw = append(raw, c.Skip())
+			d.raw = append(d.raw, c.Skip())
 		}
 	}
-	return answer.Services, raw, nil
+	return d, nil
 }
 
 // isStranger reports whether rpc.describe was answered by somebody who has
@@ -161,7 +234,7 @@ func (t *target) kind() idl.MemberKind {
 
 // do makes a plain request.
 func (t *target) do(ctx context.Context, params sabir.Body) (wire.Value, error) {
-	body, err := t.client.Handle(ctx, &sabir.Call{Method: t.method, Params: params, Window: sabir.NoWindow}, nil)
+	body, err := t.client.Handle(ctx, &sabir.Call{Method: t.method, Params: params, Window: sabir.NoWindow, Since: t.since}, nil)
 	if err != nil {
 		return wire.Value{}, err
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/sabir-ipc/sabir"
@@ -26,7 +24,6 @@ type watching struct {
 	*app
 	method string
 	most   int    // items to print; 0: all
-	since  string // EPOCH:SEQ
 	live   func() // stops the clock of --timeout; nil: there is none
 }
 
@@ -45,7 +42,7 @@ func (a *app) watchCommand() *cobra.Command {
 		},
 	}
 	c.Flags().IntVarP(&w.most, "number", "n", 0, "end after `N` items (default: never)")
-	c.Flags().StringVar(&w.since, "since", "", "go on in a topic from `EPOCH:SEQ`")
+	w.sinceFlag(c)
 	return c
 }
 
@@ -55,10 +52,6 @@ func (w *watching) run(ctx context.Context, words []string) error {
 		return err
 	}
 	p, err := w.printer(nil)
-	if err != nil {
-		return err
-	}
-	since, err := parseSince(w.since)
 	if err != nil {
 		return err
 	}
@@ -72,18 +65,21 @@ func (w *watching) run(ctx context.Context, words []string) error {
 		return w.timed(w.method, cause(limit, err))
 	}
 	defer t.close()
-	switch {
-	case t.service != nil && t.member != nil && !t.kind().Subscribed():
-		return &usage{fmt.Sprintf("%s is a %s: nothing to watch", w.method, t.kind()), "sabir call " + w.method}
-	case since != nil && t.kind() != idl.Topic && t.member != nil:
-		return &usage{fmt.Sprintf("%s is a %s, and --since is for topics", w.method, t.kind()), ""}
-	}
-	params, err := t.params(args)
-	if err != nil {
-		return err
-	}
-	err = w.events(limit, t, params, since, p)
-	return w.timed(w.method, t.fail(cause(limit, err)))
+	return w.timed(w.method, w.byDescription(limit, t, func() error {
+		p.service = t.service
+		if t.service != nil && t.member != nil && !t.kind().Subscribed() {
+			return &usage{fmt.Sprintf("%s is a %s: nothing to watch", w.method, t.kind()), "sabir call " + w.method}
+		}
+		since, err := w.position(t)
+		if err != nil {
+			return err
+		}
+		params, err := t.params(args)
+		if err != nil {
+			return err
+		}
+		return t.fail(cause(limit, w.events(limit, t, params, since, p)))
+	}))
 }
 
 // untilLive bounds a context by --timeout, until stop is called.
@@ -128,7 +124,7 @@ func (w *watching) events(ctx context.Context, t *target, params sabir.Body, sin
 		}
 		v, err := rowOrItem(&e, t.kind())
 		if err == nil {
-			err = p.item(v, time.Now().Format(time.TimeOnly))
+			err = p.item(v, t.itemType(), time.Now().Format(time.TimeOnly))
 		}
 		if err != nil {
 			return err
@@ -163,17 +159,4 @@ func (a *app) sayLost(n int64) {
 	case n > 1:
 		a.say("%d items were lost", n)
 	}
-}
-
-func parseSince(text string) (*sabir.Position, error) {
-	if text == "" {
-		return nil, nil
-	}
-	i := strings.LastIndexByte(text, ':')
-	if i > 0 {
-		if seq, err := strconv.ParseInt(text[i+1:], 10, 64); err == nil && seq >= 0 {
-			return &sabir.Position{Epoch: text[:i], Seq: seq}, nil
-		}
-	}
-	return nil, &usage{fmt.Sprintf("--since %q: not EPOCH:SEQ", text), "--since k3v9:120"}
 }

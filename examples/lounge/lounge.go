@@ -21,6 +21,7 @@ import (
 type Lounge struct {
 	service *sabir.Service
 	rooms   rooms
+	bots    bots
 	shelf   shelf
 }
 
@@ -31,6 +32,8 @@ func New(log *slog.Logger) *Lounge {
 	}
 	l := &Lounge{service: sabir.NewService("lounge", "1.0", "Chat rooms and shared files.")}
 	l.shelf.log = log
+	l.bots.open(log)
+	l.rooms.bots = &l.bots
 	l.declare()
 	l.rooms.open()
 	return l
@@ -40,8 +43,15 @@ func New(log *slog.Logger) *Lounge {
 func (l *Lounge) Service() *sabir.Service { return l.service }
 
 // Close takes all folders back: what is being searched ends, what is being
-// fetched goes on to its end, and nothing can be shared any more.
-func (l *Lounge) Close() error { return l.shelf.close() }
+// fetched goes on to its end, and nothing can be shared any more. Bots answer no
+// more.
+func (l *Lounge) Close() error {
+	l.bots.close()
+	return l.shelf.close()
+}
+
+// Exports takes in bots, for [sabir.ServeOptions].
+func (l *Lounge) Exports() *sabir.Exports { return l.bots.exports }
 
 // declare says what the service looks like. The text of it is in lounge.sabir.
 func (l *Lounge) declare() {

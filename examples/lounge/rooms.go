@@ -64,6 +64,7 @@ type rooms struct {
 	message *sabir.Topic[Message, inRoom]
 	users   *sabir.Table[User, inRoom]
 	status  *sabir.State[Status, sabir.None]
+	bots    *bots
 
 	mu  sync.Mutex
 	all map[string]map[string]User // by room and name; no room is empty
@@ -126,7 +127,34 @@ func (r *rooms) leave(_ context.Context, in member) (sabir.None, error) {
 	return sabir.None{}, r.status.Set(sabir.None{}, r.now)
 }
 
-func (r *rooms) say(_ context.Context, in sayParams) (sayResult, error) {
+func (r *rooms) say(ctx context.Context, in sayParams) (sayResult, error) {
+	out, err := r.publish(in)
+	if err == nil {
+		r.bots.hear(sabir.CallerOf(ctx), in, func(name, text string) { r.reply(in.Room, name, text) })
+	}
+	return out, err
+}
+
+// reply says what a bot answers, which is a member of no room.
+func (r *rooms) reply(room, name, text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, ok := r.all[room]; !ok || text == "" {
+		return
+	}
+	_, err := r.message.PublishSeq(inRoom{room}, func(seq int64) Message {
+		return Message{int(seq), name, text, time.Now().UTC()}
+	})
+	if err == nil {
+		r.now.Messages++
+		err = r.status.Set(sabir.None{}, r.now)
+	}
+	if err != nil {
+		r.bots.log.Warn("lounge: answer of a bot", "name", name, "err", err)
+	}
+}
+
+func (r *rooms) publish(in sayParams) (sayResult, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	user, err := r.find(member{in.Room, in.Name})

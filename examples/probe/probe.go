@@ -51,6 +51,16 @@ type (
 	TooMuch struct{ Most int }
 )
 
+// Results, for those who call it.
+type (
+	Echoed struct {
+		Text string
+		N    *int
+	}
+	Typed    struct{ V All }
+	Released struct{ Released bool }
+)
+
 func (Colour) Cases() []string  { return []string{"red", "green"} }
 func (How) Cases() []string     { return []string{"declared", "undeclared", "panic", "busy"} }
 func (e TooMuch) Error() string { return fmt.Sprintf("more than %d", e.Most) }
@@ -60,16 +70,10 @@ type (
 		Text string `max:"10"`
 		N    *int   `min:"0" max:"99"`
 	}
-	echoed struct {
-		Text string
-		N    *int
-	}
-	all      struct{ V All }
-	name     struct{ Name string }
-	released struct{ Released bool }
-	waited   struct{ Waited int }
-	fail     struct{ How How }
-	length   struct {
+	name   struct{ Name string }
+	waited struct{ Waited int }
+	fail   struct{ How How }
+	length struct {
 		N int `min:"0"`
 	}
 	text  struct{ Text string }
@@ -115,9 +119,9 @@ type probe struct {
 func New() *sabir.Service {
 	p := &probe{waiting: make(map[string][]chan struct{}), last: make(map[string]int)}
 	s := sabir.NewService("probe", "1.0", "What the vectors talk to: each member does one thing, at once and always the same.")
-	sabir.Method(s, "echo", func(_ context.Context, in echo) (echoed, error) { return echoed(in), nil },
+	sabir.Method(s, "echo", func(_ context.Context, in echo) (Echoed, error) { return Echoed(in), nil },
 		sabir.Readonly, sabir.Doc("Answers with its params."))
-	sabir.Method(s, "types", func(_ context.Context, in all) (all, error) { return in, nil },
+	sabir.Method(s, "types", func(_ context.Context, in Typed) (Typed, error) { return in, nil },
 		sabir.Idempotent, sabir.Doc("Answers with a value that has every type."))
 	sabir.Method(s, "nothing", nothing, sabir.Doc("Takes nothing and has no result."))
 	sabir.Method(s, "wait", p.wait, sabir.Doc("Ends when it is released or cancelled."))
@@ -141,16 +145,16 @@ func New() *sabir.Service {
 
 func nothing(context.Context, sabir.None) (sabir.None, error) { return sabir.None{}, nil }
 
-func (p *probe) wait(ctx context.Context, in name) (released, error) {
+func (p *probe) wait(ctx context.Context, in name) (Released, error) {
 	ch := make(chan struct{})
 	p.mu.Lock()
 	p.waiting[in.Name] = append(p.waiting[in.Name], ch)
 	p.mu.Unlock()
 	select {
 	case <-ch:
-		return released{true}, nil
+		return Released{true}, nil
 	case <-ctx.Done():
-		return released{}, ctx.Err()
+		return Released{}, ctx.Err()
 	}
 }
 

@@ -1,0 +1,208 @@
+package sabir
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"github.com/sabir-ipc/sabir/codec"
+	"github.com/sabir-ipc/sabir/transport"
+	"github.com/sabir-ipc/sabir/wire"
+)
+
+// On whose behalf a call is made: the member caller, between a hub and what is
+// behind it. spec/hub.md
+
+// newHubID names one run of a hub. spec [U1]
+func newHubID() string {
+	var b [8]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// maxVia is how many hubs a call may have passed. spec [U3]
+const maxVia = 8
+
+// behalf is the member caller of a request. spec [U1]
+type behalf struct {
+	Name  *string
+	Uid   *uint32
+	Level *Access
+	Via   []string
+}
+
+// fault says what is wrong with it, if not its types. spec [U1]
+func (b *behalf) fault() string {
+	switch {
+	case b.Name != nil && !validID(*b.Name):
+		return `"name" has 1 to 64 of the characters a-z 0-9 . _ -`
+	case len(b.Via) == 0 || len(b.Via) > maxVia:
+		return `"via" has 1 to 8 ids`
+	}
+	for _, id := range b.Via {
+		if !validID(id) {
+			return `an id has 1 to 64 of the characters a-z 0-9 . _ -`
+		}
+	}
+	return ""
+}
+
+// validID reports whether s has only the characters of [K7].
+func validID(s string) bool {
+	return len(s) > 0 && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789._-") == ""
+}
+
+// believed is the last caller of a connection that was stated and taken: one
+// after the other they are mostly the same.
+type believed struct {
+	raw    []byte
+	caller Caller
+}
+
+// load is what one caller has under way on a connection. spec [U8]
+type load struct{ running, subs int }
+
+// loadOf returns that of the caller that a request states. One without calls
+// under way is forgotten. c.mu is held.
+func (c *conn) loadOf(stated wire.Value) *load {
+	if stated.IsZero() {
+		return &c.load
+	}
+	if l := c.loads[string(stated.Raw)]; l != nil {
+		return l
+	}
+	return new(load)
+}
+
+// begin counts a call of the caller that a request states.
+func (c *conn) begin(in *inbound, stated wire.Value) {
+	in.load = c.loadOf(stated)
+	if !stated.IsZero() {
+		if c.loads == nil {
+			c.loads = make(map[string]*load)
+		}
+		in.stated = string(stated.Raw)
+		c.loads[in.stated] = in.load
+	}
+	if in.windowed {
+		c.subs++
+		in.load.subs++
+		if in.stated == "" {
+			c.account.subscribe(1)
+		}
+	} else {
+		c.running++
+		in.load.running++
+	}
+}
+
+// done is begin undone.
+func (c *conn) done(in *inbound) {
+	if in.windowed {
+		c.subs--
+		in.load.subs--
+		if in.stated == "" {
+			c.account.subscribe(-1)
+		}
+	} else {
+		c.running--
+		in.load.running--
+	}
+	if in.stated != "" && *in.load == (load{}) {
+		delete(c.loads, in.stated)
+	}
+}
+
+// onBehalf returns the caller that a request states, c's own if it states
+// none. c.mu is held. spec [U2]
+func (c *conn) onBehalf(stated wire.Value) (Caller, *Error) {
+	if stated.IsZero() {
+		return c.caller, nil
+	}
+	if !c.hub {
+		return Caller{}, refusedCaller(`member "caller": refused from anyone but a hub`)
+	}
+	if len(c.behalf.raw) > 0 && bytes.Equal(stated.Raw, c.behalf.raw) {
+		return c.behalf.caller, nil
+	}
+	var b behalf
+	if faults := codec.For[behalf]().Decode(stated, &b, codec.Strict); len(faults) > 0 {
+		return Caller{}, refusedCaller(`member "caller": %s`, joinFaults(faults))
+	}
+	if fault := b.fault(); fault != "" {
+		return Caller{}, refusedCaller(`member "caller": %s`, fault)
+	}
+	caller := Caller{Via: b.Via, Peer: transport.Peer{Transport: "hub"}}
+	if b.Name != nil {
+		caller.Name = *b.Name
+	}
+	if b.Uid != nil {
+		caller.Peer.Known, caller.Peer.UID = true, *b.Uid
+	}
+	if b.Level != nil {
+		caller.Level = *b.Level
+	}
+	if !c.caller.Level.Allows(caller.Level) {
+		caller.Level = c.caller.Level
+	}
+	c.behalf = believed{append(c.behalf.raw[:0], stated.Raw...), caller}
+	return caller, nil
+}
+
+func refusedCaller(format string, args ...any) *Error {
+	member := "caller"
+	return newError(wire.InvalidRequest, &requestParams{&member}, format, args...)
+}
+
+// statement is a caller as it was last stated: one after the other they are
+// mostly the same.
+type statement struct {
+	caller Caller
+	hub    string
+	raw    wire.Value
+}
+
+// says reports whether that is what would be said of a caller.
+func (s *statement) says(c *Caller, hub string) bool {
+	return s != nil && s.hub == hub && s.caller.Name == c.Name && s.caller.Level == c.Level &&
+		s.caller.Peer.Known == c.Peer.Known && s.caller.Peer.UID == c.Peer.UID && slices.Equal(s.caller.Via, c.Via)
+}
+
+// state writes a caller as the member of a request that goes on by way of hub.
+func (c *conn) state(caller *Caller, hub string) (wire.Value, error) {
+	if last := c.stated.Load(); last.says(caller, hub) {
+		return last.raw, nil
+	}
+	raw, err := state(*caller, hub)
+	if err == nil {
+		c.stated.Store(&statement{*caller, hub, raw})
+	}
+	return raw, err
+}
+
+// state is conn.state, anew.
+// spec [U1], [U3]
+func state(caller Caller, hub string) (wire.Value, error) {
+	b := behalf{Via: append(append(make([]string, 0, len(caller.Via)+1), caller.Via...), hub)}
+	for _, id := range caller.Via {
+		if id == hub {
+			return wire.Value{}, refusedCaller(`member "caller": %q was here before`, hub)
+		}
+	}
+	if len(b.Via) > maxVia {
+		return wire.Value{}, refusedCaller(`member "caller": over %d hubs`, maxVia)
+	}
+	if validID(caller.Name) {
+		b.Name = &caller.Name
+	}
+	if caller.Peer.Known {
+		b.Uid = &caller.Peer.UID
+	}
+	if caller.Level != NoAccess {
+		b.Level = &caller.Level
+	}
+	raw, err := codec.AppendAny(nil, wire.JSON, &b)
+	return wire.Value{Enc: wire.JSON, Raw: raw}, err
+}

@@ -1,0 +1,178 @@
+"""This library as a program for the conformance suite, on the terms of conformance/README.md.
+
+`peer.py client` blocks, with a thread for each order; `peer.py --async client` is the one for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import sys
+import threading
+from typing import Any, Dict, Optional
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+import probe  # noqa: E402
+import sabir  # noqa: E402
+from sabir.scalars import Codec  # noqa: E402
+
+CLAIMS: Dict[str, Any] = {"peer": "sabir for Python", "tier": "full", "roles": ["service", "client"], "cbor": False, "features": ["caller"]}
+DESCRIPTION = probe.new().description
+lock = threading.Lock()
+
+
+def note(n: int, **what: Any) -> None:
+    with lock:
+        print(json.dumps({"n": n, **what}, ensure_ascii=False), flush=True)
+
+
+def failed(n: int, e: BaseException) -> None:
+    if isinstance(e, sabir.Refused):
+        note(n, error={"name": e.name, "code": e.code, "params": e.params})
+    elif isinstance(e, sabir.Error):
+        refused = DESCRIPTION.refusal(e)
+        assert refused is not None
+        note(n, error={"name": refused.name, "code": refused.code, "params": refused.params})
+    else:
+        note(n, error={"name": "", "code": 0, "params": {"text": repr(e)}})
+
+
+def plain(method: str, value: Any, codec: Optional[Codec] = None) -> Any:
+    """A value as JSON has it. Cases from the future have no form that can be sent; they are shown as they came."""
+    member = DESCRIPTION.member(method.partition(".")[2])
+    if method == "probe.types":
+        v = value.v
+        union = {"type": v.union.type, **v.union.value} if isinstance(v.union.value, dict) else None
+        if union:
+            v.union = probe.Shape("circle", probe.Circle(0.0))
+        out: Dict[str, Any] = member.result.dump(value)
+        if union:
+            out["v"]["union"] = union
+        return out
+    return (codec or member.result).dump({} if value == {} else value)
+
+
+def event(order: Dict[str, Any], e: sabir.Event[Any]) -> None:
+    what: Dict[str, Any] = {"lost": e.lost} if e.lost else {}
+    if order["method"] == "probe.rows" and e.kind in ("item", "gone"):
+        what["key"] = e.key
+    if e.kind == "item":
+        what["item"] = DESCRIPTION.member(order["method"].partition(".")[2]).item.dump(e.value)
+    else:
+        what[e.kind] = True
+    note(order["n"], **what)
+
+
+def item(order: Dict[str, Any], value: Any) -> None:
+    note(order["n"], item=DESCRIPTION.member(order["method"].partition(".")[2]).item.dump(value))
+
+
+def arguments(order: Dict[str, Any]) -> Dict[str, Any]:
+    """Params in Python's types, as a program has them."""
+    member = DESCRIPTION.member(order["method"].partition(".")[2])
+    return member.params.values(order["params"], None, [], True)
+
+
+def blocking(address: str) -> None:
+    client = sabir.connect(address, DESCRIPTION)
+    left: Dict[int, threading.Event] = {}
+
+    def do(order: Dict[str, Any]) -> None:
+        n, method, params = order["n"], order["method"], arguments(order)
+        try:
+            if order["do"] == "call":
+                note(n, result=plain(method, client.call(method, params, timeout=order.get("timeout"))))
+                return
+            loop = client.items(method, params, window=order.get("window", 256)) if order["do"] == "items" else client.watch(method, params)
+            for x in loop:
+                if left[n].is_set():
+                    break
+                if order["do"] == "items":
+                    item(order, x)
+                else:
+                    event(order, x)
+            note(n, end=True)
+        except Exception as e:
+            failed(n, e)
+
+    for line in sys.stdin:
+        order = json.loads(line)
+        if order["do"] == "cancel":
+            # A thread that waits cannot be told by another, so the connection tells it: see leave.
+            left[order["n"]].set()
+            leave(client, order["n"])
+            continue
+        left[order["n"]] = threading.Event()
+        threading.Thread(target=do, args=(order,), daemon=True).start()
+    client.close()
+
+
+def leave(client: sabir.Client, n: int) -> None:
+    """Cancels the oldest call of the connection that is under way: the suite has one at a time when it cancels."""
+    c = client._now
+    if c is not None:
+        for p in list(c.core.pending.values()):
+            c.leave(p)
+            return
+
+
+async def in_loop(address: str) -> None:
+    client = sabir.connect_async(address, DESCRIPTION)
+    running: Dict[int, "asyncio.Task[None]"] = {}
+
+    async def do(order: Dict[str, Any]) -> None:
+        n, method, params = order["n"], order["method"], arguments(order)
+        try:
+            if order["do"] == "call":
+                note(n, result=plain(method, await client.call(method, params, timeout=order.get("timeout"))))
+            elif order["do"] == "items":
+                async for x in client.items(method, params, window=order.get("window", 256)):
+                    item(order, x)
+                note(n, end=True)
+            else:
+                async for e in client.watch(method, params):
+                    event(order, e)
+                note(n, end=True)
+        except asyncio.CancelledError:
+            note(n, end=True)
+        except Exception as error:
+            failed(n, error)
+
+    reader = asyncio.StreamReader(limit=1 << 24)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while True:
+        line = await reader.readline()
+        if not line:
+            break
+        order = json.loads(line)
+        if order["do"] == "cancel":
+            running[order["n"]].cancel()
+        else:
+            running[order["n"]] = asyncio.ensure_future(do(order))
+    await client.close()
+    for task in running.values():
+        task.cancel()
+
+
+def main() -> None:
+    words = sys.argv[1:]
+    is_async = words[:1] == ["--async"]
+    words = words[1:] if is_async else words
+    if words == ["claims"]:
+        print(json.dumps({**CLAIMS, "peer": CLAIMS["peer"] + (", asyncio" if is_async else "")}))
+    elif words[:1] == ["serve"] and len(words) == 2:
+        logging.disable(logging.CRITICAL)  # what is wrong is told to the suite already
+        sabir.serve(probe.new(), stdio=True, stdio_level=words[1])
+    elif words[:1] == ["client"] and len(words) == 3:
+        if is_async:
+            asyncio.run(in_loop(words[1]))
+        else:
+            blocking(words[1])
+    else:
+        sys.exit("usage: peer.py [--async] claims | serve LEVEL | client ADDRESS json")
+
+
+if __name__ == "__main__":
+    main()

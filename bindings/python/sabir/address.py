@@ -1,0 +1,208 @@
+"""Addresses, and where the sockets of a machine are (spec/addresses.md)."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shlex
+import socket
+import stat
+from typing import List, NamedTuple, Optional
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from .errors import SabirError, Unavailable
+
+PORT = 7224
+
+
+class AddressError(SabirError):
+    """An address that is none, or that cannot be used here."""
+
+
+class Address(NamedTuple):
+    kind: str  # unix, exec, tcp or tls
+    path: str = ""
+    command: List[str] = []
+    host: str = ""
+    port: int = 0
+    fingerprint: str = ""  # of the server's certificate
+    credential: str = ""  # ID.SECRET
+
+
+_name = re.compile(r"[a-z][a-z0-9_-]*")
+_fingerprint = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+def parse(text: str) -> Address:
+    """Reads an address as people write it, and finds the socket of a name."""
+    if _name.fullmatch(text):
+        return Address("unix", find(text))
+    if text.startswith(("/", "./", "../")):
+        return Address("unix", text)
+    kind, _, rest = text.partition(":")
+    if kind == "unix" and rest:
+        return Address("unix", rest)
+    if kind == "exec" and rest.strip():
+        return Address("exec", command=shlex.split(rest))
+    if kind == "ssh" and rest:
+        host, _, service = rest.partition("/")
+        if host and not host.startswith("-"):
+            return Address("exec", command=["ssh", host, "sabir", "pipe"] + ([service] if service else []))
+    if kind == "tcp":
+        url = _split("tcp://" + rest)
+        if url.hostname and url.port:
+            return Address("tcp", host=url.hostname, port=url.port)
+    if kind == "sabir":
+        return _tls(text)
+    raise AddressError(f"address {text!r}: expected a name, a path, unix:, exec:, ssh:, tcp:HOST:PORT or sabir://")
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        url = urlsplit(text)
+        url.port  # which is looked at only now
+        return url
+    except ValueError as e:
+        raise AddressError(f"address {text.partition('#')[0]!r}: {e}") from None
+
+
+def _tls(text: str) -> Address:
+    url = _split(text)
+    given = {}
+    for part in filter(None, url.fragment.split("&")):
+        key, _, value = part.partition("=")
+        if key not in ("fp", "t") or key in given:
+            raise AddressError("address sabir://…: after # come fp= and t=, each once")
+        given[key] = unquote(value)
+    if not url.hostname or url.query or url.username:
+        raise AddressError("address sabir://…: expected sabir://HOST[:PORT][/SERVICE][#fp=…&t=…]")
+    if "fp" in given and not _fingerprint.fullmatch(given["fp"]):
+        raise AddressError("address sabir://…: a fingerprint has 43 characters")
+    return Address("tls", host=url.hostname, port=url.port or PORT, fingerprint=given.get("fp", ""), credential=given.get("t", ""))
+
+
+def _temporary() -> str:
+    return f"/tmp/sabir-{os.getuid()}"
+
+
+def directories() -> List[str]:
+    """Where names are looked up, the first one first. [A1]"""
+    own = os.environ.get("SABIR_DIR")
+    if own:
+        return [own]
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if runtime:
+        return [os.path.join(runtime, "sabir"), "/run/sabir"]
+    if os.getuid() == 0:
+        return ["/run/sabir"]
+    if os.path.lexists(_temporary()):
+        _check(_temporary())
+    return [_temporary(), "/run/sabir"]
+
+
+def _check(path: str) -> None:
+    """Refuses a directory that others could have made. [A2]"""
+    info = os.lstat(path)
+    if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid() or info.st_mode & 0o077:
+        raise AddressError(f"{path}: expected a directory of our own with mode 0700")
+
+
+def find(name: str) -> str:
+    """The socket of a name; Unavailable if there is none."""
+    tried = directories()
+    for directory in tried:
+        path = os.path.join(directory, name + ".sock")
+        try:
+            if stat.S_ISSOCK(os.stat(path).st_mode):
+                return path
+        except FileNotFoundError:
+            continue
+    raise Unavailable(f"no service {name}: no {name}.sock in {' or '.join(tried)}")
+
+
+class Socket:
+    """A unix socket to listen on, 0600 from birth, under a lock that ends with the process. [A3]"""
+
+    def __init__(self, address: str) -> None:
+        if _name.fullmatch(address):
+            directory = directories()[0]
+            if "SABIR_DIR" not in os.environ and not os.path.lexists(directory):
+                os.mkdir(directory, 0o755 if directory == "/run/sabir" else 0o700)
+            if directory == _temporary():
+                _check(directory)
+            self.path = os.path.join(directory, address + ".sock")
+        else:
+            a = parse(address)
+            if a.kind != "unix":
+                raise AddressError(f"address {address!r}: a service listens on a name or a path; sabir front lets the network in")
+            self.path = os.path.abspath(a.path)
+        self._lock = self._acquire(self.path + ".lock")
+        try:
+            self._clear()
+            self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            os.fchmod(self.socket.fileno(), 0o600)  # before bind: the socket is never open to others
+            self.socket.bind(self.path)
+            os.chmod(self.path, 0o600)  # where fchmod of a socket means nothing
+            self.socket.listen(128)
+            self._bound = os.lstat(self.path).st_ino
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def _acquire(self, name: str) -> int:
+        while True:
+            lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            try:
+                info = os.fstat(lock)
+                if not stat.S_ISREG(info.st_mode) or info.st_uid != os.getuid():
+                    raise AddressError(f"{name}: expected a lock file of our own")
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise AddressError(f"{self.path}: another process listens there") from None
+                if os.path.exists(name) and os.path.samestat(os.stat(name), info):
+                    return lock
+            except BaseException:
+                os.close(lock)
+                raise
+            os.close(lock)  # its last owner removed it meanwhile
+
+    def _clear(self) -> None:
+        """Removes a socket that was left behind: ours, and refusing connections."""
+        try:
+            info = os.lstat(self.path)
+        except FileNotFoundError:
+            return
+        if not stat.S_ISSOCK(info.st_mode):
+            raise AddressError(f"{self.path}: is no socket; it was left alone")
+        if info.st_uid != os.getuid():
+            raise AddressError(f"{self.path}: belongs to another user")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+            s.settimeout(2)
+            try:
+                s.connect(self.path)
+            except ConnectionRefusedError:
+                os.unlink(self.path)
+                return
+            except OSError as e:
+                raise AddressError(f"{self.path}: {e}") from None
+        raise AddressError(f"{self.path}: another process listens there")
+
+    def close(self) -> None:
+        self.socket.close()
+        try:
+            if os.lstat(self.path).st_ino == self._bound:
+                os.unlink(self.path)
+            os.unlink(self.path + ".lock")
+        except FileNotFoundError:
+            pass
+        os.close(self._lock)
+
+
+def default(name: Optional[str]) -> str:
+    """The address that is meant without one."""
+    address = os.environ.get("SABIR_ADDRESS") or name
+    if not address:
+        raise AddressError("no address: name a service or set $SABIR_ADDRESS")
+    return address

@@ -1,0 +1,166 @@
+"""Bytes for the blocking client: sockets, TLS, and the stdin and stdout of a child."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import select
+import socket
+import ssl
+import subprocess
+import threading
+from typing import Optional
+
+from . import trust
+from .address import Address, AddressError
+from .errors import Unavailable
+
+CHUNK = 1 << 16
+
+
+class Link:
+    """One reader and one writer at a time, each in any thread. Timeouts are in seconds, None for none."""
+
+    def recv(self, timeout: Optional[float]) -> bytes:
+        """Some bytes, b'' at the end; TimeoutError."""
+        raise NotImplementedError
+
+    def send(self, data: bytes) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+
+class SocketLink(Link):
+    def __init__(self, sock: socket.socket) -> None:
+        sock.settimeout(None)
+        self.sock = sock
+        self.poll = select.poll()
+        self.poll.register(sock, select.POLLIN)
+
+    def recv(self, timeout: Optional[float]) -> bytes:
+        if timeout is not None and not self.poll.poll(max(0.0, timeout) * 1000):
+            raise TimeoutError
+        return self.sock.recv(CHUNK)
+
+    def send(self, data: bytes) -> None:
+        self.sock.sendall(data)
+
+    def close(self) -> None:
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)  # ends a recv in another thread
+        except OSError:
+            pass
+        self.sock.close()
+
+
+class TLSLink(Link):
+    """TLS, of which reading and writing at once is not safe: the lock is held for what does not wait."""
+
+    def __init__(self, sock: ssl.SSLSocket) -> None:
+        sock.setblocking(False)
+        self.sock = sock
+        self.lock = threading.Lock()
+
+    def _wait(self, read: bool, timeout: Optional[float]) -> None:
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN if read else select.POLLOUT)
+        if not poll.poll(None if timeout is None else max(0.0, timeout) * 1000):
+            raise TimeoutError
+
+    def recv(self, timeout: Optional[float]) -> bytes:
+        while True:
+            try:
+                with self.lock:
+                    return self.sock.recv(CHUNK)
+            except ssl.SSLWantReadError:
+                self._wait(True, timeout)
+            except ssl.SSLWantWriteError:
+                self._wait(False, timeout)
+
+    def send(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            try:
+                with self.lock:
+                    view = view[self.sock.send(view):]
+            except ssl.SSLWantWriteError:
+                self._wait(False, None)
+            except ssl.SSLWantReadError:
+                self._wait(True, None)
+
+    def close(self) -> None:
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.sock.close()
+
+
+class ChildLink(Link):
+    def __init__(self, command: "list[str]") -> None:
+        try:
+            self.child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        except OSError as e:
+            raise Unavailable(f"exec:{command[0]}: {e.strerror}") from None
+        assert self.child.stdin and self.child.stdout
+        self.input, self.output = self.child.stdin.fileno(), self.child.stdout.fileno()
+        self.poll = select.poll()
+        self.poll.register(self.output, select.POLLIN)
+
+    def recv(self, timeout: Optional[float]) -> bytes:
+        if timeout is not None and not self.poll.poll(max(0.0, timeout) * 1000):
+            raise TimeoutError
+        return os.read(self.output, CHUNK)
+
+    def send(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self.input, view):]
+
+    def close(self) -> None:
+        assert self.child.stdin and self.child.stdout
+        self.child.stdin.close()
+        try:
+            self.child.wait(2)
+        except subprocess.TimeoutExpired:
+            self.child.terminate()
+            try:
+                self.child.wait(2)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+                self.child.wait()
+        self.child.stdout.close()
+
+
+def loopback(host: str) -> None:
+    """Without TLS only this machine, judged by the address. [K20]"""
+    for *_, address in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM):
+        if not ipaddress.ip_address(str(address[0]).split("%")[0]).is_loopback:
+            raise AddressError(f"tcp:{host} is not this machine, and tcp: has no TLS; use sabir://{host}")
+
+
+def dial(a: Address, timeout: Optional[float]) -> Link:
+    """Connects; whose certificate it is has not been judged then."""
+    if a.kind == "exec":
+        return ChildLink(a.command)
+    sock: Optional[socket.socket] = None
+    try:
+        if a.kind == "unix":
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            sock.settimeout(timeout)
+            sock.connect(a.path)
+            return SocketLink(sock)
+        if a.kind == "tcp":
+            loopback(a.host)
+        sock = socket.create_connection((a.host, a.port), timeout)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if a.kind == "tcp":
+            return SocketLink(sock)
+        return TLSLink(trust.context().wrap_socket(sock, server_hostname=a.host))
+    except OSError as e:
+        if sock is not None:
+            sock.close()
+        where = a.path or f"{a.host}:{a.port}"
+        raise Unavailable(f"TLS to {where}: {e}" if isinstance(e, ssl.SSLError) else f"nobody answers at {where}: {e.strerror or e}") from None

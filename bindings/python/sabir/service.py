@@ -1,0 +1,170 @@
+"""Offering an API: functions become methods and streams, and topics, states and tables are objects to publish on."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Set, Type, TypeVar
+
+from .description import Description, Member
+from .errors import Error
+from .feeds import Feed, State, Table, Topic, key_of
+from .hints import Describer, doc_of
+from .tree import Tree
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Service:
+    """A named API. Declare everything before it is served.
+
+        hello = sabir.Service("hello", "1.0", "Greets people.")
+
+        @hello.method()
+        async def greet(name: str) -> Greeting: ...
+
+    A function with `async def` runs in the event loop, one with `def` in a thread of its own, so it may block. One that
+    returns an Iterator or AsyncIterator is a stream. Params are checked before it runs; what it raises is answered as
+    it is if it is declared in `errors`, else as rpc.Internal, and its traceback goes to the log."""
+
+    def __init__(self, name: str, version: str = "1.0", doc: str = "", *, description: Optional[Description] = None) -> None:
+        self._given = description
+        self._hints = Describer()
+        self._tree: Tree = {"name": name, "version": version, "members": [], "types": self._hints.types, "errors": []}
+        if doc:
+            self._tree["doc"] = doc
+        self._errors: Dict[str, Type[Error]] = {}
+        self._results: Dict[str, type] = {}
+        self._names: Dict[str, Dict[str, str]] = {}
+        self._compiled = description
+        self.functions: Dict[str, Callable[..., Any]] = {}
+        self.coroutines: Set[str] = set()  # which of them are `async def`
+        self.feeds: Dict[str, Feed] = {}
+        self.accept: Dict[str, Callable[..., Any]] = {}
+
+    @property
+    def name(self) -> str:
+        return self._given.name if self._given else str(self._tree["name"])
+
+    @property
+    def description(self) -> Description:
+        if self._compiled is None:
+            order = ("name", "version", "doc", "members", "types", "errors")
+            t = {k: self._tree[k] for k in order if k in self._tree}
+            self._compiled = Description(t, self._hints.classes, self._errors, self._results)
+            for name, feed in self.feeds.items():
+                self._connect(feed, self._compiled.member(name))
+        return self._compiled
+
+    def method(self, name: Optional[str] = None, *, errors: Sequence[Type[Error]] = (), doc: Optional[str] = None, **flags: Any) -> Callable[[F], F]:
+        """Makes a function a method or a stream. Flags are those of the description: readonly, idempotent,
+        destructive, access, deprecated, since, unstable."""
+        def declare(function: F) -> F:
+            member_name = name or function.__name__
+            fields, names = self._hints.params(function)
+            returned, item = self._hints.result(function)
+            member: Tree = {"kind": "method" if item is None else "stream", "name": member_name}
+            self._doc(member, doc if doc is not None else doc_of(function))
+            member["params"] = fields
+            if item is not None:
+                member["item"] = self._hints.tree(item)
+            elif returned is type(None):
+                member["result"] = []
+            else:
+                member["result"] = self._hints.fields(returned)
+                self._results[member_name] = returned
+            self._declare(member, errors, flags)
+            self._names[member_name] = {field: argument for field, argument in names.items() if field != argument}
+            self._function(member_name, function)
+            return function
+        return declare
+
+    def topic(self, name: str, item: Type[Any], params: Optional[Mapping[str, Any]] = None, *, doc: str = "", errors: Sequence[Type[Error]] = (),
+              accept: Optional[Callable[..., Any]] = None, on_listeners: Optional[Callable[..., None]] = None, **flags: Any) -> "Topic[Any]":
+        """A topic: things that happen. `accept(**params)` may refuse a subscriber by raising;
+        `on_listeners(listening=…, **params)` hears when somebody comes and when nobody is left."""
+        topic: "Topic[Any]" = Topic()
+        self._feed("topic", name, item, params, topic, doc, errors, accept, on_listeners, flags)
+        return topic
+
+    def state(self, name: str, item: Type[Any], params: Optional[Mapping[str, Any]] = None, *, doc: str = "", errors: Sequence[Type[Error]] = (),
+              accept: Optional[Callable[..., Any]] = None, on_listeners: Optional[Callable[..., None]] = None, **flags: Any) -> "State[Any]":
+        """A state: one value that changes."""
+        state: "State[Any]" = State()
+        self._feed("state", name, item, params, state, doc, errors, accept, on_listeners, flags)
+        return state
+
+    def table(self, name: str, item: Type[Any], params: Optional[Mapping[str, Any]] = None, *, doc: str = "", errors: Sequence[Type[Error]] = (),
+              accept: Optional[Callable[..., Any]] = None, on_listeners: Optional[Callable[..., None]] = None, **flags: Any) -> "Table[Any]":
+        """A table: many values by key."""
+        table: "Table[Any]" = Table()
+        self._feed("table", name, item, params, table, doc, errors, accept, on_listeners, flags)
+        return table
+
+    def implement(self, name: str, function: Callable[..., Any]) -> None:
+        """Gives a member of a generated description its function."""
+        self._function(name, function)
+        self._arguments(name, function, [f["name"] for f in self.description.member(name).tree["params"]])
+
+    def _function(self, name: str, function: Callable[..., Any]) -> None:
+        self.functions[name] = function
+        if inspect.iscoroutinefunction(function):
+            self.coroutines.add(name)
+
+    def feed(self, name: str, feed: Feed, accept: Optional[Callable[..., Any]] = None, on_listeners: Optional[Callable[..., None]] = None) -> None:
+        """Gives a topic, state or table of a generated description what is published on."""
+        self.feeds[name] = feed
+        if on_listeners:
+            hear = on_listeners
+            feed.on_listeners = lambda listening, **params: hear(listening=listening, **self.arguments(name, params))
+        if accept:
+            self.accept[name] = accept
+            self._arguments(name, accept, [f["name"] for f in self.description.member(name).tree["params"]])
+        self._connect(feed, self.description.member(name))
+
+    def arguments(self, member: str, values: Dict[str, Any]) -> Dict[str, Any]:
+        """The arguments of a function for params."""
+        names = self._names.get(member)
+        return {names.get(k, k): v for k, v in values.items()} if names else values
+
+    def _arguments(self, name: str, function: Callable[..., Any], fields: Sequence[str]) -> None:
+        """Notes which arguments have a _ behind, since the name of the field is a word of Python."""
+        there = inspect.signature(function).parameters
+        self._names[name] = {f: f + "_" for f in fields if f not in there}
+
+    def _feed(self, kind: str, name: str, item: Any, params: Optional[Mapping[str, Any]], feed: Feed, doc: str, errors: Sequence[Type[Error]],
+              accept: Optional[Callable[..., Any]], on_listeners: Optional[Callable[..., None]], flags: Mapping[str, Any]) -> None:
+        member: Tree = {"kind": kind, "name": name}
+        self._doc(member, doc)
+        member["params"] = [self._hints.field(k, h) for k, h in (params or {}).items()]
+        member["item"] = self._hints.tree(item)
+        self._declare(member, errors, flags)
+        self.feeds[name] = feed
+        feed.on_listeners = on_listeners
+        if accept:
+            self.accept[name] = accept
+
+    def _connect(self, feed: Feed, member: Member) -> None:
+        feed.item = member.item
+        feed.key = lambda params: key_of(member.params.dump(params))
+
+    def _doc(self, member: Tree, doc: Optional[str]) -> None:
+        if doc:
+            member["doc"] = inspect.cleandoc(doc)
+
+    def _declare(self, member: Tree, errors: Sequence[Type[Error]], flags: Mapping[str, Any]) -> None:
+        if self._compiled is not None:
+            raise RuntimeError(f"{member['name']} is declared after the service was described")
+        if errors:
+            member["errors"] = [e.__name__ for e in errors]
+        for e in errors:
+            if e.__name__ not in self._errors:
+                self._errors[e.__name__] = e
+                self._tree["errors"].append({"name": e.__name__, "fields": self._hints.fields(e)})
+        known = ("readonly", "idempotent", "destructive", "common", "access", "deprecated", "since", "unstable")
+        for flag, value in flags.items():
+            if flag not in known:
+                raise TypeError(f"no flag {flag}; there are {', '.join(known)}")
+            if value:
+                member[flag] = value
+        self._tree["members"].append(member)
+

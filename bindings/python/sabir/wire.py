@@ -1,0 +1,232 @@
+"""Messages as lines of strict JSON (spec/messages.md, spec/framings.md). Nothing here reads or writes."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
+
+from .errors import InvalidRequest, ParseError, Refused, TooLarge
+
+MAX_INT = 2 ** 53 - 1
+MAX_DEPTH = 64
+MAX_MESSAGE = 4 << 20
+INF = float("inf")
+
+Id = Union[int, str]
+
+
+class Request(NamedTuple):
+    id: Optional[Id]  # None: a notification
+    method: str
+    params: Dict[str, Any]
+    window: Optional[int]
+    since: Optional[Tuple[str, int]]
+    timeout: Optional[float]
+    trace: Optional[str]
+    caller: Optional[Dict[str, Any]]
+    raw: Dict[str, Any]
+
+
+class Response(NamedTuple):
+    id: Optional[Id]
+    result: Any
+    error: Any  # None: there is a result
+    fault: str  # "": it is well-formed
+
+
+class Bad(NamedTuple):
+    """An object that is no message: answered, and the connection lives. [M13]"""
+
+    id: Optional[Id]
+    error: Refused
+
+
+Message = Union[Request, Response, Bad]
+
+
+def _unique(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
+    object = dict(pairs)
+    if len(object) != len(pairs):
+        raise ValueError("a name twice in one object")
+    return object
+
+
+def _constant(text: str) -> Any:
+    raise ValueError(f"{text} is no JSON")
+
+
+def _long(text: str) -> Any:
+    return int(text) if len(text) < 300 else INF
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_constant)
+_long_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_constant, parse_int=_long)
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_surrogate = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def depth(value: Any, levels: int = 0) -> int:
+    """How deep a value is nested, without Python's own recursion limit in the way."""
+    deepest, rest = levels, [(value, levels)]
+    while rest:
+        v, d = rest.pop()
+        if isinstance(v, dict):
+            deepest = max(deepest, d + 1)
+            rest.extend((e, d + 1) for e in v.values())
+        elif isinstance(v, list):
+            deepest = max(deepest, d + 1)
+            rest.extend((e, d + 1) for e in v)
+    return deepest
+
+
+def decode(line: bytes) -> Dict[str, Any]:
+    """The object on a line; ParseError for whatever is not strict. [M14]"""
+    try:
+        text = line.decode("utf-8").strip(" \t\r\n")
+        try:
+            value, end = _decoder.raw_decode(text)
+        except ValueError as e:
+            if "digits" not in str(e):
+                raise
+            value, end = _long_decoder.raw_decode(text)
+        if end != len(text):
+            raise ValueError("more than one value on a line")
+        if not isinstance(value, dict):
+            raise ValueError("expected an object")
+        if text.count("{") + text.count("[") > MAX_DEPTH and depth(value) > MAX_DEPTH:
+            raise ValueError(f"more than {MAX_DEPTH} levels")
+        if "\\" in text and _surrogate.search(text):
+            _encode(value).encode("utf-8")  # refuses what has one half alone
+        return value
+    except (ValueError, RecursionError) as e:
+        raise ParseError(f"not strict JSON: {e}; this port speaks Sabir, one JSON object a line") from None
+
+
+def encode(message: Dict[str, Any], limit: int = MAX_MESSAGE) -> bytes:
+    """The line of a message; TooLarge if it is over the limit. [B1]"""
+    line = _encode(message).encode("utf-8") + b"\n"
+    if len(line) > limit:
+        raise TooLarge(f"a message of {len(line)} bytes, and {limit} is the limit", {"limit": limit})
+    return line
+
+
+class Lines:
+    """Cuts what comes into lines, of at most twice what may be sent. [F1]"""
+
+    def __init__(self, limit: int = 2 * MAX_MESSAGE) -> None:
+        self._limit = limit
+        self._rest = bytearray()
+        self._seen = 0  # of _rest, where no line ends
+
+    def feed(self, data: bytes) -> List[bytes]:
+        if not self._rest and data.endswith(b"\n") and data.count(b"\n") == 1:
+            return [data[:-1]]  # the common case: one message
+        self._rest += data
+        if self._rest.find(b"\n", self._seen) < 0:
+            self._seen = len(self._rest)
+            if len(self._rest) > self._limit:
+                raise TooLarge(f"a message of more than {self._limit} bytes", {"limit": self._limit // 2})
+            return []
+        *whole, rest = self._rest.split(b"\n")
+        self._rest, self._seen = rest, 0
+        if any(len(line) > self._limit for line in whole):
+            raise TooLarge(f"a message of more than {self._limit} bytes", {"limit": self._limit // 2})
+        return [bytes(line) for line in whole]
+
+    def last(self) -> bytes:
+        """What counts as a line because the input has ended."""
+        rest, self._rest, self._seen = bytes(self._rest), bytearray(), 0
+        return rest
+
+
+def is_int(v: Any) -> bool:
+    return type(v) is int and -MAX_INT <= v <= MAX_INT
+
+
+def is_id(v: Any) -> bool:
+    return is_int(v) or isinstance(v, str) and len(v.encode("utf-8")) <= 64
+
+
+_MEMBERS = ("jsonrpc", "id", "method", "params", "window", "since", "timeout", "trace", "caller")
+_KNOWN = frozenset(_MEMBERS)
+_OPTIONAL = frozenset(_MEMBERS[4:])
+_CASES = {m.upper(): m for m in _MEMBERS + ("result", "error")}
+
+
+def clip(text: str) -> str:
+    """At most 256 bytes of what an error repeats. [B5]"""
+    raw = text.encode("utf-8")
+    return text if len(raw) <= 256 else raw[:256].decode("utf-8", "ignore") + "…"
+
+
+def _bad(id: Any, has_id: bool, member: Optional[str], message: str) -> Bad:
+    usable = id if has_id and is_id(id) else None
+    return Bad(usable, InvalidRequest(message, {} if member is None else {"member": clip(member)}))
+
+
+def classify(o: Dict[str, Any]) -> Message:
+    """What an object is; Bad if it is no message. [M1] to [M13]"""
+    if "method" not in o:
+        return _response(o)
+    id, has_id = o.get("id"), "id" in o
+    if "result" in o or "error" in o:
+        return _bad(None, False, None, "an object with method and result")
+    if not _KNOWN.issuperset(o):
+        for name in o:
+            if name not in _KNOWN:
+                differs = _CASES.get(name.upper())
+                if differs:
+                    return _bad(id, has_id, name, f"no member {clip(name)}, did you mean {differs}?")
+                if has_id:
+                    return _bad(id, has_id, name, f"no member {clip(name)}")
+    if has_id and not is_id(id):
+        return _bad(None, False, "id", "an id is a text of at most 64 bytes or an integer within ±(2^53-1)")
+    method, params = o["method"], o.get("params")
+    if not isinstance(method, str) or not method:
+        return _bad(id, has_id, "method", "a method is a text, service.member")
+    if params is None or params == []:
+        params = {}
+    if not isinstance(params, dict):
+        return _bad(id, has_id, "params", "params are an object")
+    if o.get("jsonrpc") not in (None, "2.0"):
+        return _bad(id, has_id, "jsonrpc", 'jsonrpc is "2.0"')
+    if _OPTIONAL.isdisjoint(o):
+        return Request(id, method, params, None, None, None, None, None, o)
+    return _optional(o, id, has_id, method, params)
+
+
+def _optional(o: Dict[str, Any], id: Any, has_id: bool, method: str, params: Dict[str, Any]) -> Message:
+    window, since, timeout, trace, caller = (o.get(m) for m in _MEMBERS[4:])
+    if window is not None and (not is_int(window) or window < 0):
+        return _bad(id, has_id, "window", "a window is an integer of at least 0")
+    place: Optional[Tuple[str, int]] = None
+    if since is not None:
+        if not isinstance(since, dict) or set(since) != {"epoch", "seq"} or not isinstance(since["epoch"], str) or not is_int(since["seq"]):
+            return _bad(id, has_id, "since", 'since is {"epoch":text,"seq":integer}')
+        place = (since["epoch"], since["seq"])
+    if timeout is not None and (type(timeout) not in (int, float) or not 0 < timeout < INF):
+        return _bad(id, has_id, "timeout", "a timeout is a number of seconds above 0")
+    if trace is not None and not isinstance(trace, str):
+        return _bad(id, has_id, "trace", "trace is a text")
+    if caller is not None and not isinstance(caller, dict):
+        return _bad(id, has_id, "caller", "caller is an object")
+    return Request(id, method, params, window, place, timeout, trace, caller, o)
+
+
+def _response(o: Dict[str, Any]) -> Message:
+    id, error = o.get("id"), o.get("error")
+    has_result = "result" in o and not (o["result"] is None and error is not None)
+    has_error = error is not None
+    if not has_result and not has_error:
+        for name in o:
+            differs = _CASES.get(name.upper())
+            if differs and differs != name:
+                return _bad(id, "id" in o, name, f"no member {clip(name)}, did you mean {differs}?")
+        return _bad(id, "id" in o, None, "an object with neither method, result nor error")
+    fault = ""
+    if has_result and has_error:
+        fault = "both result and error"
+    elif has_error and (not isinstance(error, dict) or type(error.get("code")) is not int or not isinstance(error.get("message"), str)):
+        fault = "an error without code or message"
+    return Response(id, o.get("result"), error, fault)

@@ -1,0 +1,121 @@
+"""Values by their types, and messages by their bytes, against the vectors."""
+
+from __future__ import annotations
+
+import os
+import sys
+import unittest
+from datetime import datetime, timedelta, timezone
+from typing import Any, Dict, List
+
+here = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(here, ".."), os.path.join(here, "..", "peer")]
+VECTORS = os.path.join(here, "..", "..", "..", "vectors")
+
+import probe  # noqa: E402
+from sabir import codec, scram, wire  # noqa: E402
+from sabir.errors import Denied, InvalidParams, ParseError, TooLarge  # noqa: E402
+from sabir.scalars import Faults, Unfit, scalar  # noqa: E402
+
+
+class Frames(unittest.TestCase):
+    def test_frames(self) -> None:
+        with open(os.path.join(VECTORS, "frames.tsv"), encoding="utf-8", newline="\n") as f:
+            rows = [line.rstrip("\n").split("\t") for line in f if not line.startswith("#")]
+        played = 0
+        for _, encoding, does, text, about in rows:
+            if encoding != "json":
+                continue
+            played += 1
+            with self.subTest(about):
+                try:
+                    m = wire.classify(wire.decode(text.encode()))
+                    if isinstance(m, wire.Bad):
+                        got = "refuse:" + m.error.params.get("member", "")
+                    else:
+                        got = "refuse:" if isinstance(m, wire.Response) and m.fault else "ok"
+                except ParseError:
+                    got = "close"
+                self.assertEqual(got, does)
+        self.assertGreater(played, 25)
+
+    def test_lines(self) -> None:
+        lines = wire.Lines(10)
+        self.assertEqual(lines.feed(b"ab"), [])
+        self.assertEqual(lines.feed(b"c\r\nd\n\ne"), [b"abc\r", b"d", b""])
+        self.assertEqual(lines.last(), b"e")
+        with self.assertRaises(TooLarge):
+            lines.feed(b"x" * 11)
+
+
+class Values(unittest.TestCase):
+    def check(self, kind: str, good: Dict[Any, Any], bad: List[Any], **bounds: Any) -> None:
+        c = scalar({"kind": kind, **bounds})
+        for v, want in good.items():
+            faults: Faults = []
+            self.assertEqual((c.load(v, None, faults, True), faults), (want, []))
+        for v in bad:
+            faults = []
+            c.load(v, None, faults, True)
+            self.assertEqual(len(faults), 1, repr(v))
+
+    def test_scalars(self) -> None:
+        self.check("bool", {True: True}, [1, "true", None])
+        self.check("int", {5: 5, 2.0: 2, 2 ** 53 - 1: 2 ** 53 - 1}, [1.5, True, "1", 2 ** 53, float("inf"), None], )
+        self.check("int", {0: 0, 9: 9}, [-1, 10], min=0.0, max=9.0)
+        self.check("int64", {"-5": -5, "9223372036854775807": 2 ** 63 - 1, 7: 7}, ["01", "+1", "-0", "", "1 ", "9223372036854775808", 1.5])
+        self.check("uint64", {"18446744073709551615": 2 ** 64 - 1}, ["-1", "18446744073709551616"])
+        self.check("float", {1: 1.0, 0.5: 0.5}, ["1", True, float("inf"), 2 ** 53])
+        self.check("string", {"ää": "ää"}, ["äää", 1], max=2.0)
+        self.check("string", {"abc": "abc"}, ["abcd", "", "ab\n"], pattern="[a-z]{1,3}")
+        self.check("bytes", {"AP8Q": b"\0\xff\x10", "": b""}, ["AP8", "AP9=", "AP8Q\n", "-_8=", 1, "ä"])
+        noon = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
+        self.check("time", {"2026-11-23T12:00:00Z": noon, "2026-11-23T12:00:00.5Z": noon + timedelta(seconds=0.5)}, [
+            "2026-11-23T12:00:00+00:00", "2026-11-23T12:00:00", "2026-11-23 12:00:00Z", "2026-02-30T12:00:00Z", "2026-11-23T12:00:60Z", "2026-11-23T12:00:00.0123456789Z"])
+
+    def test_written(self) -> None:
+        time = scalar({"kind": "time"})
+        self.assertEqual(time.dump(datetime(2026, 1, 2, 3, 4, 5, 120000, timezone.utc)), "2026-01-02T03:04:05.12Z")
+        self.assertEqual(time.dump(datetime(2026, 1, 2, 3, tzinfo=timezone(timedelta(hours=2)))), "2026-01-02T01:00:00Z")
+        for kind, v in (("time", datetime(2026, 1, 1)), ("int", True), ("int", "1"), ("uint64", -1), ("bytes", "x"), ("any", {1: 2}), ("any", 2 ** 53)):
+            with self.assertRaises(Unfit, msg=f"{kind} {v!r}"):
+                scalar({"kind": kind}).dump(v)
+
+    def test_paths(self) -> None:
+        params = probe.new().description.member("types").params
+        with self.assertRaises(InvalidParams) as caught:
+            codec.load_params(params, {"v": {"list": [1, "x"], "map": {'a "b': "y"}, "__proto__": 1}})
+        paths = [f["path"] for f in caught.exception.faults]
+        self.assertEqual(paths[:3], ["v.list[1]", 'v.map["a \\"b"]', "v.__proto__"])
+        self.assertEqual(len(paths), 8)
+
+
+class Exchange(unittest.TestCase):
+    """The exchanges of vectors/scram.tsv at the side of the client. [K5] [K8] [K9]"""
+
+    def test_vectors(self) -> None:
+        played = 0
+        with open(os.path.join(VECTORS, "scram.tsv"), encoding="utf-8") as f:
+            rows = [line.rstrip("\n").split("\t") for line in f if not line.startswith("#")]
+        for _, does, binding, id, secret, _, _, nonce, _, m1, m2, m3, m4, about in rows:
+            if does not in ("ok", "refuse:server-first", "refuse:server-final"):
+                continue
+            played += 1
+            with self.subTest(about):
+                s = scram.Scram(id, secret, None if binding == "-" else bytes.fromhex(binding), nonce)
+                self.assertEqual(s.first(), m1)
+                if does == "refuse:server-first":
+                    with self.assertRaises(Denied):
+                        s.final(m2.replace("\\x01", "\x01"))
+                    continue
+                self.assertEqual(s.final(m2), m3)
+                if does == "ok":
+                    s.check(m4)
+                else:
+                    with self.assertRaises(Denied):
+                        s.check(m4)
+        self.assertGreater(played, 10)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/sabir-ipc/sabir"
+	"github.com/sabir-ipc/sabir/hub"
+	"github.com/sabir-ipc/sabir/idl"
+	"github.com/sabir-ipc/sabir/transport"
+	"github.com/spf13/cobra"
+)
+
+// exporting is what sabir export is told.
+type exporting struct {
+	to        string
+	listen    []string
+	processes int
+	facing
+}
+
+func (a *app) exportCommand() *cobra.Command {
+	var e exporting
+	c := &cobra.Command{
+		Use: "export [flags] FILE.sabir -- COMMAND [ARGUMENT...]", Short: "make a service of a command",
+		Long: `Serve what FILE.sabir describes, until interrupted, by running COMMAND for each
+call with the member's name as its last argument.
+
+The params are on its stdin, as one line of JSON, and each in a variable, the
+param room in SABIR_PARAM_ROOM: texts as they are, others as JSON.
+SABIR_SERVICE, SABIR_MEMBER, SABIR_CALLER and SABIR_LEVEL say what is called by
+whom.
+
+What it prints is the result: an object, or the value of the one field, texts
+bare. Of a stream, a topic or a state each line is an item; topics and states
+run as long as somebody listens. Params and results are checked.
+
+With a status that is not zero, its last line on stderr may be the name of a
+declared error and its params, as in: NoSuchRoom {"room":"dev"}. Else it is the
+declared error Failed {status: int, text: string}, or rpc.Internal and its
+stderr is in the log here.`,
+		Example: "  sabir export weather.sabir -- ./weather\n  sabir export bot.sabir --to lounge -- bash bot.sh",
+		Args:    takes(2, -1, "FILE.sabir -- COMMAND"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := a.noPicks(c); err != nil {
+				return err
+			}
+			if dash := c.ArgsLenAtDash(); dash != 1 {
+				return &usage{"COMMAND comes after --", "sabir export " + args[0] + " -- " + args[1]}
+			}
+			if e.to != "" && len(e.listen) > 0 {
+				return &usage{"--to offers the service elsewhere, and --listen is for one that listens here", ""}
+			}
+			return a.export(c.Context(), args[0], args[1:], e)
+		},
+	}
+	c.Flags().StringVar(&e.to, "to", "", "do not listen, but offer the service at `ADDRESS`, as hub or a daemon that takes plugins")
+	c.Flags().StringArrayVar(&e.listen, "listen", nil, "listen at `ADDRESS` too, as sabir://0.0.0.0 or tcp:localhost:7224")
+	c.Flags().IntVar(&e.processes, "processes", 64, "run at most `N` at once")
+	e.flags(c)
+	return c
+}
+
+func (a *app) export(ctx context.Context, file string, command []string, e exporting) error {
+	if e.processes < 1 {
+		return &usage{fmt.Sprintf("--processes: %v", expected("a number above 0", fmt.Sprint(e.processes))), ""}
+	}
+	face, err := e.face()
+	if err != nil {
+		return err
+	}
+	f, err := idl.Load(file, os.ReadFile)
+	if err != nil {
+		return err
+	}
+	if f.Service.Name == "" {
+		return &usage{file + " describes no service, only types", ""}
+	}
+	log := slog.New(slog.NewTextHandler(a.errout, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	p, err := hub.NewProgram(&f.Service, command, &hub.ProgramOptions{Processes: e.processes, Log: log})
+	if err != nil {
+		return &usage{fmt.Sprintf("%s: %v", file, err), ""}
+	}
+	name := f.Service.Name
+	if e.to != "" {
+		return sabir.Export(ctx, e.to, p, &sabir.ExportOptions{
+			DialOptions: sabir.DialOptions{Log: log, Stderr: a.errout},
+			Offered:     func() { a.say("%s is offered to %s", name, e.to) },
+		})
+	}
+	err = sabir.ListenAndServe(ctx, a.addressOf(name), p, &sabir.ServeOptions{
+		Log: log, Listen: e.listen, HTTP: face,
+		Ready: func(all []transport.Address) {
+			a.say("%s listens on %s", name, all[0].Path)
+			for _, at := range all[1:] {
+				a.say("and at %s, for those who are let in by: sabir pair %s", at, name)
+			}
+			a.sayPages(all[1:], name)
+		},
+	})
+	var taken *transport.InUseError
+	switch {
+	case errors.As(err, &taken):
+		return &noAnswer{err}
+	case err != nil:
+		return fmt.Errorf("export: %w", err)
+	}
+	return nil
+}

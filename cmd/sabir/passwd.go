@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/sabir-ipc/sabir/auth"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+func (a *app) passwdCommand() *cobra.Command {
+	var p pairing
+	c := &cobra.Command{
+		Use: "passwd [flags] SERVICE NAME", Short: "give a person a password for a service",
+		Long: "Ask for a password, twice, or read it from stdin in a pipe. For machines sabir pair is better.",
+		Args: takes(2, 2, "a SERVICE and a NAME"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := a.noPicks(c); err != nil {
+				return err
+			}
+			return a.passwd(args[0], args[1], p)
+		},
+	}
+	c.Flags().StringVar(&p.level, "level", "write", "what the person may do: `LEVEL` read, write or admin")
+	c.Flags().StringVar(&p.only, "only", "", "narrow it to members, as in `GLOB`,GLOB: lounge.*,*.status")
+	return c
+}
+
+func (a *app) passwd(service, name string, p pairing) error {
+	rights, err := rightsOf(p.level, p.only)
+	if err != nil {
+		return err
+	}
+	_, store, err := credentials(service)
+	if err != nil {
+		return err
+	}
+	text, err := a.askPassword(name)
+	if err != nil {
+		return err
+	}
+	password, err := auth.NewPassword(text)
+	if err == nil {
+		_, err = store.SetPassword(password, auth.NewCredential{Name: name, Rights: rights})
+	}
+	if errors.Is(err, auth.ErrPassword) || errors.Is(err, auth.ErrName) {
+		return &usage{err.Error(), ""}
+	}
+	if err == nil {
+		a.say("%s has a password for %s, with level %s", name, service, p.level)
+	}
+	return err
+}
+
+func (a *app) askPassword(name string) (string, error) {
+	file, ok := a.in.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		line, err := bufio.NewReader(io.LimitReader(a.in, 4<<10)).ReadString('\n')
+		if err == io.EOF {
+			err = nil
+		}
+		return strings.TrimRight(line, "\r\n"), err
+	}
+	var said [2]string
+	for i, prompt := range []string{"password of " + name + ": ", "again: "} {
+		fmt.Fprintf(a.errout, "sabir: %s", prompt)
+		text, err := term.ReadPassword(int(file.Fd()))
+		fmt.Fprintln(a.errout)
+		if err != nil {
+			return "", err
+		}
+		said[i] = string(text)
+	}
+	if said[0] != said[1] {
+		return "", &usage{"those are two", ""}
+	}
+	return said[0], nil
+}

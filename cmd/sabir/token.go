@@ -1,0 +1,137 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sabir-ipc/sabir/auth"
+	"github.com/sabir-ipc/sabir/codec"
+	"github.com/sabir-ipc/sabir/wire"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) tokenCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "token", Short: "list, make and revoke the credentials of a service",
+		Long: "The credentials by which others reach a service of this machine over TCP.",
+	}
+	var p pairing
+	fresh := &cobra.Command{
+		Use: "new [flags] SERVICE", Short: "make a credential and print its ID and secret, once",
+		Args: takes(1, 1, "one SERVICE"),
+		RunE: func(_ *cobra.Command, args []string) error { return a.newToken(args[0], p) },
+	}
+	fresh.Flags().StringVar(&p.level, "level", "write", "what it may do: `LEVEL` read, write or admin")
+	fresh.Flags().StringVar(&p.only, "only", "", "narrow it to members, as in `GLOB`,GLOB: lounge.*,*.status")
+	fresh.Flags().StringVar(&p.name, "name", "token", "call it `NAME`")
+	c.AddCommand(&cobra.Command{
+		Use: "ls SERVICE", Short: "list the credentials of a service",
+		Args: takes(1, 1, "one SERVICE"),
+		RunE: func(_ *cobra.Command, args []string) error { return a.tokens(args[0]) },
+	}, fresh, &cobra.Command{
+		Use: "revoke SERVICE ID", Short: "end a credential and the connections that came in by it",
+		Args: takes(2, 2, "a SERVICE and an ID"),
+		RunE: func(_ *cobra.Command, args []string) error { return a.revoke(args[0], args[1]) },
+	})
+	return c
+}
+
+// tokenLine is a credential as it is listed.
+type tokenLine struct {
+	ID      string
+	Name    string
+	Kind    string
+	Level   string
+	Only    []string `sabir:",optional"`
+	Used    *time.Time
+	Expires *time.Time
+}
+
+func lineOf(c auth.Credential) tokenLine {
+	l := tokenLine{ID: c.ID, Name: c.Name, Kind: string(c.Kind), Level: c.Level}
+	for _, g := range c.Only {
+		l.Only = append(l.Only, string(g))
+	}
+	if !c.Used.IsZero() {
+		l.Used = &c.Used
+	}
+	if !c.Expires.IsZero() {
+		l.Expires = &c.Expires
+	}
+	return l
+}
+
+func (a *app) tokens(service string) error {
+	_, store, err := credentials(service)
+	if err != nil {
+		return err
+	}
+	all, err := store.All()
+	if err != nil {
+		return err
+	}
+	rows := [][]string{{"ID", "NAME", "KIND", "LEVEL", "USED"}}
+	for _, c := range all {
+		l := lineOf(c)
+		if a.json || !a.outTTY {
+			if err := a.printJSON(&l); err != nil {
+				return err
+			}
+			continue
+		}
+		used := "never"
+		if l.Used != nil {
+			used = l.Used.Local().Format(time.DateTime)
+		}
+		rows = append(rows, []string{l.ID, l.Name, l.Kind, l.Level, used})
+	}
+	if a.json || !a.outTTY {
+		return nil
+	}
+	for _, line := range columns(rows) {
+		if err := write(a.out, []byte(line+"\n")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) printJSON(x any) error {
+	raw, err := codec.AppendAny(nil, wire.JSON, x)
+	if err != nil {
+		return err
+	}
+	return write(a.out, append(raw, '\n'))
+}
+
+func (a *app) newToken(service string, p pairing) error {
+	rights, err := rightsOf(p.level, p.only)
+	if err != nil {
+		return err
+	}
+	_, store, err := credentials(service)
+	if err != nil {
+		return err
+	}
+	c, secret, err := store.AddToken(auth.NewCredential{Name: p.name, Rights: rights})
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(map[string]any{"id": c.ID, "name": c.Name, "secret": secret.Reveal()})
+	}
+	a.say("%s, with level %s; nobody can be told again:", c.Name, c.Level)
+	return write(a.out, []byte(fmt.Sprintf("%s.%s\n", c.ID, secret.Reveal())))
+}
+
+func (a *app) revoke(service, id string) error {
+	_, store, err := credentials(service)
+	if err != nil {
+		return err
+	}
+	if err := store.Revoke(id); err != nil {
+		return err
+	}
+	a.say("%s is revoked", id)
+	return nil
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"path/filepath"
+
+	"github.com/sabir-ipc/sabir"
+	"github.com/sabir-ipc/sabir/transport"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) trustCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "trust", Short: "list, forget and accept the servers that are known here",
+		Long: "The servers that this user knows, each by the SHA-256 of its certificate.",
+	}
+	c.AddCommand(&cobra.Command{
+		Use: "ls", Short: "list the known servers", Args: takes(0, 0, "no arguments"),
+		RunE: func(*cobra.Command, []string) error { return a.trusted() },
+	}, &cobra.Command{
+		Use: "forget HOST:PORT", Short: "forget a server", Args: takes(1, 1, "one HOST:PORT"),
+		RunE: func(_ *cobra.Command, args []string) error { return a.distrust(args[0]) },
+	}, &cobra.Command{
+		Use: "accept HOST:PORT FINGERPRINT", Short: "know a server by another certificate from now on",
+		Args: takes(2, 2, "a HOST:PORT and a FINGERPRINT"),
+		RunE: func(_ *cobra.Command, args []string) error { return a.trust(args[0], args[1]) },
+	})
+	return c
+}
+
+func knownHosts() (*transport.KnownHosts, error) {
+	dir, err := (transport.Env{}).ClientDir()
+	if err != nil {
+		return nil, err
+	}
+	return &transport.KnownHosts{Path: filepath.Join(dir, sabir.KnownHostsFile)}, nil
+}
+
+func (a *app) trusted() error {
+	known, err := knownHosts()
+	if err != nil {
+		return err
+	}
+	all, err := known.All()
+	if err != nil {
+		return err
+	}
+	for _, h := range all {
+		if a.json || !a.outTTY {
+			err = a.printJSON(map[string]any{"server": h.HostPort, "fingerprint": h.Pin.String()})
+		} else {
+			err = write(a.out, []byte(h.HostPort+"  "+h.Pin.String()+"\n"))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) distrust(hostPort string) error {
+	known, err := knownHosts()
+	if err != nil {
+		return err
+	}
+	was, err := known.Forget(hostPort)
+	if err == nil && !was {
+		return &usage{hostPort + " is not known", "sabir trust ls lists those that are"}
+	}
+	return err
+}
+
+func (a *app) trust(hostPort, text string) error {
+	pin, err := transport.ParseFingerprint(text)
+	if err != nil {
+		return &usage{err.Error(), ""}
+	}
+	known, err := knownHosts()
+	if err != nil {
+		return err
+	}
+	return known.Accept(hostPort, pin)
+}

@@ -1,0 +1,110 @@
+// What the tests in a browser share: the browser, and sites of others, whose names all mean this machine.
+
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { mkdtempSync, rmSync } from 'node:fs'
+import net from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
+import { chromium } from 'playwright-core'
+
+// launch starts Chromium, for which every name ending in .test is this machine, as DNS may make it.
+export async function launch() {
+  const dir = mkdtempSync(path.join(os.tmpdir(), 'sabir-chromium-'))
+  const context = await chromium.launchPersistentContext(dir, {
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP *.test 127.0.0.1'],
+  })
+  return {
+    context,
+    // page opens a page of its own; seen is what its requests were answered with, dialogs what it would have shown.
+    async page() {
+      const page = await context.newPage()
+      const seen = []
+      page.on('response', (r) => seen.push(`${r.request().method()} ${new URL(r.url()).pathname} ${r.status()}`))
+      page.setDefaultTimeout(30_000)
+      return Object.assign(page, { seen })
+    },
+    async end() {
+      await context.close()
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+// A web server of somebody else: each path has a page.
+export async function site(pages) {
+  const server = createServer((request, response) => {
+    const page = pages[new URL(request.url, 'http://x').pathname]
+    response.writeHead(page === undefined ? 404 : 200, { 'Content-Type': 'text/html; charset=utf-8' })
+    response.end(typeof page === 'function' ? page() : page)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return { port: server.address().port, end: () => { server.closeAllConnections(); server.close() } }
+}
+
+// What rebinding a name looks like to who is reached by it: at first a page comes from there, then it is somebody else.
+export async function rebinding(to) {
+  let rebound = false
+  const server = net.createServer((near) => {
+    near.on('error', () => {})
+    if (!rebound) {
+      near.once('data', () => near.end('HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: 6\r\n\r\n<body>'))
+      return
+    }
+    const far = net.connect(to(), '127.0.0.1')
+    far.on('error', () => near.destroy())
+    near.pipe(far).pipe(near)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return { port: server.address().port, rebind: () => { rebound = true }, end: () => server.close() }
+}
+
+// Run in a page: tries everything by which a page reaches a server, and tells what came of it. Nothing may be readable.
+export async function attack({ at, token }) {
+  const params = JSON.stringify({ room: 'pwned', name: 'evil' })
+  const call = JSON.stringify({ id: 1, method: 'lounge.join', params: { room: 'pwned', name: 'evil' } })
+  const told = {}
+  const note = async (name, what) => {
+    try {
+      told[name] = await what
+    } catch (e) {
+      told[name] = 'refused'
+    }
+  }
+  const read = async (path, options) => {
+    const answer = await fetch(at + path, options)
+    return answer.type === 'opaque' ? 'opaque' : `${answer.status} ${(await answer.text()).slice(0, 60)}`
+  }
+  const happens = (target, good, bad) => new Promise((resolve) => {
+    target.addEventListener(good, () => resolve('worked'))
+    target.addEventListener(bad, () => resolve('refused'))
+  })
+  const load = (tag, properties) => {
+    const e = Object.assign(document.createElement(tag), properties)
+    const loaded = happens(e, 'load', 'error')
+    document.body.append(e)
+    return loaded
+  }
+  const auth = { Authorization: 'Bearer ' + token }
+  await note('text', read('/lounge.join', { method: 'POST', mode: 'no-cors', body: params }))
+  await note('message', read('/', { method: 'POST', mode: 'no-cors', body: call + '\n' + call }))
+  await note('blob', read('/lounge.join', { method: 'POST', mode: 'no-cors', body: new Blob([params]) }))
+  await note('json', read('/lounge.join', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: params }))
+  await note('bearer', read('/lounge.join', { method: 'POST', headers: { 'Content-Type': 'application/json', ...auth }, body: params }))
+  await note('get', read('/lounge.status', { headers: auth }))
+  await note('get no-cors', read('/lounge.status', { mode: 'no-cors' }))
+  await note('page', read('/'))
+  await note('put', read('/', { method: 'PUT', body: 'x' }))
+  await note('beacon', navigator.sendBeacon(at + '/lounge.join', params))
+  await note('image', load('img', { src: at + '/lounge.status' }))
+  await note('script', load('script', { src: at + '/sabir.js' }))
+  await note('module', load('script', { type: 'module', src: at + '/sabir.js' }))
+  await note('style', load('link', { rel: 'stylesheet', href: at + '/page.css' }))
+  await note('events', happens(new EventSource(at + '/lounge.status'), 'message', 'error'))
+  await note('socket', happens(new WebSocket(at.replace('http', 'ws') + '/'), 'open', 'error'))
+  return told
+}

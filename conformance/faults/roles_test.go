@@ -1,0 +1,177 @@
+// Package faults_test kills and stops real processes in the middle of their
+// work: a hub, a service that it has, and those who use it. What each of them
+// has seen is then held against what was: nothing is lost that was not told,
+// nothing comes twice, no call runs twice.
+package faults_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sabir-ipc/sabir"
+	"github.com/sabir-ipc/sabir/hub"
+)
+
+const (
+	roleEnv   = "SABIR_FAULTS_ROLE"
+	commonEnv = "SABIR_FAULTS_COMMON" // the numbers are the same for everyone, and the hub may merge their subscribers
+)
+
+// The processes are this test's own program, by the role that it is given.
+func TestMain(m *testing.M) {
+	roles := map[string]func(context.Context, string) error{"hub": runHub, "service": runService, "user": runUser}
+	role, ok := roles[os.Getenv(roleEnv)]
+	if !ok {
+		os.Exit(m.Run())
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	go func() { // nobody outlives the test
+		bufio.NewReader(os.Stdin).ReadByte()
+		os.Exit(3)
+	}()
+	if err := role(ctx, os.Args[1]); err != nil {
+		fmt.Fprintln(os.Stderr, os.Getenv(roleEnv)+":", err)
+		os.Exit(1)
+	}
+}
+
+var quiet = slog.New(slog.DiscardHandler)
+
+func runHub(ctx context.Context, dir string) error {
+	return hub.Serve(ctx, &hub.Options{Serve: sabir.ServeOptions{Log: quiet, Grace: time.Second}})
+}
+
+type (
+	number struct{ N int }
+	callID struct{ ID string }
+)
+
+// runService publishes numbers, and notes each that it is about to, and each
+// call that it runs: a note that is written outlives the process.
+func runService(ctx context.Context, dir string) error {
+	published, last, err := notes(filepath.Join(dir, "published"))
+	if err != nil {
+		return err
+	}
+	runs, _, err := notes(filepath.Join(dir, "runs"))
+	if err != nil {
+		return err
+	}
+	s := sabir.NewService("history", "1.0", "Publishes numbers and runs calls.")
+	var opts []sabir.MemberOption
+	if os.Getenv(commonEnv) != "" {
+		opts = append(opts, sabir.Common)
+	}
+	numbers := sabir.NewTopic[number, sabir.None](s, "numbers", opts...)
+	sabir.Method(s, "hang", func(ctx context.Context, _ sabir.None) (sabir.None, error) {
+		<-ctx.Done()
+		return sabir.None{}, ctx.Err()
+	})
+	sabir.Method(s, "run", func(_ context.Context, in callID) (sabir.None, error) {
+		_, err := fmt.Fprintln(runs, in.ID)
+		time.Sleep(time.Millisecond)
+		return sabir.None{}, err
+	})
+	if err := numbers.Keep(sabir.None{}); err != nil {
+		return err
+	}
+	go func() {
+		for n := last + 1; ctx.Err() == nil; n++ {
+			fmt.Fprintln(published, n)
+			numbers.Publish(sabir.None{}, number{n})
+			time.Sleep(200 * time.Microsecond)
+		}
+	}()
+	for ctx.Err() == nil { // the hub may not be there yet
+		err := sabir.Export(ctx, "hub", s, &sabir.ExportOptions{DialOptions: sabir.DialOptions{Log: quiet}})
+		if err != nil && !errors.Is(err, sabir.ErrUnavailable) && !errors.As(err, new(sabir.Taken)) && !errors.Is(err, sabir.ErrOutcomeUnknown) {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return nil
+}
+
+// notes opens a file of lines to add to, and tells how many it has.
+func notes(path string) (f *os.File, n int, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, 0, err
+	}
+	f, err = os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	return f, strings.Count(string(text), "\n"), err
+}
+
+// runUser subscribes and calls, as somebody who is killed: what it saw is gone
+// with it. It is there to leave the others with its remains.
+func runUser(ctx context.Context, dir string) error {
+	for ctx.Err() == nil {
+		c, err := sabir.Dial(ctx, "history", &sabir.DialOptions{Log: quiet})
+		if err != nil {
+			time.Sleep(5 * time.Millisecond)
+			continue
+		}
+		for range sabir.Watch[number](ctx, c, "history.numbers", nil, &sabir.WatchOptions{Window: 4}) {
+		}
+		c.Close()
+	}
+	return nil
+}
+
+// process is one of the three that faults are done to. It is made again when it
+// is gone.
+type process struct {
+	t    *testing.T
+	role string
+	dir  string
+	cmd  *exec.Cmd
+}
+
+func newProcess(t *testing.T, role, dir string) *process {
+	p := &process{t: t, role: role, dir: dir}
+	p.start()
+	t.Cleanup(func() { p.kill(false) })
+	return p
+}
+
+func (p *process) start() {
+	p.t.Helper()
+	cmd := exec.Command(os.Args[0], p.dir)
+	cmd.Env = append(os.Environ(), roleEnv+"="+p.role, "SABIR_DIR="+p.dir)
+	cmd.Stderr = os.Stderr
+	if _, err := cmd.StdinPipe(); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	p.cmd = cmd
+}
+
+// kill ends it at once, wherever it is.
+func (p *process) kill(again bool) {
+	p.cmd.Process.Kill()
+	p.cmd.Wait()
+	if again {
+		p.start()
+	}
+}
+
+// freeze stops it for a while.
+func (p *process) freeze(d time.Duration) {
+	p.cmd.Process.Signal(syscall.SIGSTOP)
+	time.Sleep(d)
+	p.cmd.Process.Signal(syscall.SIGCONT)
+}

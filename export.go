@@ -1,0 +1,319 @@
+package sabir
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/sabir-ipc/sabir/idl"
+	"github.com/sabir-ipc/sabir/wire"
+)
+
+// Services that those who connect offer to others who do. spec/hub.md
+
+// maxExports is how many services one connection may offer.
+const maxExports = 64
+
+// Exports are the services that those who connect to a server offer: it takes
+// them if it is given an Exports in [ServeOptions]. As a Handler it passes calls
+// on to them, for several servers as well, and for a program that calls its own
+// plugins. It may be used by any number of goroutines at once.
+type Exports struct {
+	id     string // as a hub
+	allow  func(Caller, *idl.Service) (release func(), err error)
+	around Around // nil: nobody is asked
+	told   func() // of changes; nil: nobody is
+
+	mu     sync.RWMutex
+	byName map[string]*export
+	order  []*idl.Service // described under the names that they have here
+}
+
+// NewExports makes an Exports without services. allow says who may offer what;
+// the function that it returns, if not nil, is called when the service is gone.
+// An error that is no answer like [Denied] is told nobody but the log.
+func NewExports(allow func(c Caller, s *idl.Service) (release func(), err error)) *Exports {
+	return &Exports{id: newHubID(), allow: allow, byName: make(map[string]*export)}
+}
+
+// Describe returns what is offered now.
+func (x *Exports) Describe() []*idl.Service {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.order
+}
+
+// Handle passes a call on to who offers the service.
+func (x *Exports) Handle(ctx context.Context, call *Call, sink Sink) (Body, error) {
+	if e := x.find(call.Method); e != nil {
+		return x.handle(ctx, e, call, sink)
+	}
+	var names []string
+	for _, s := range x.Describe() {
+		names = append(names, s.Name)
+	}
+	service, _, _ := strings.Cut(call.Method, ".")
+	return Body{}, notFound(call.Method, service, names)
+}
+
+// export is one service that a connection offers.
+type export struct {
+	c       *conn
+	theirs  string // the name that it has there
+	desc    *idl.Service
+	members map[string]*idl.Member // by the full name that they have here
+	mergers map[string]*merger     // likewise, of those whose subscriptions are merged
+	via     []string               // the hubs between here and the service
+	open    bool                   // it is found
+	release func()                 // nil: nobody has to be told
+}
+
+type (
+	exportParams struct {
+		Service idl.Service `doc:"What is offered."`
+		As      *string     `doc:"The name to offer it under, if not its own."`
+		Via     []string    `sabir:",optional" doc:"The ids of the hubs that a call to it passes, that at the service first."`
+	}
+	withdrawParams struct {
+		Service string `doc:"The name that it was offered under."`
+	}
+)
+
+// Taken is what rpc.export answers if somebody else has the name.
+type Taken struct{ Service string }
+
+// Doc is for the description.
+func (Taken) Doc() string { return "Somebody else has the name." }
+
+func (e Taken) Error() string { return fmt.Sprintf("a service %s is here already", e.Service) }
+
+// add puts a service of a connection in its place. spec [U6]
+func (x *Exports) add(c *conn, caller Caller, p exportParams, own []*idl.Service) error {
+	desc := p.Service
+	e := &export{c: c, theirs: desc.Name, desc: &desc, members: make(map[string]*idl.Member), mergers: make(map[string]*merger)}
+	if p.As != nil {
+		desc.Name = *p.As
+	}
+	var faults []Fault
+	fault := func(path, name string) {
+		if !serviceName.MatchString(name) {
+			faults = append(faults, Fault{Path: path, Reason: fmt.Sprintf("%q is no name for a service, [a-z][a-z0-9_]*", name)})
+		}
+	}
+	fault("service.name", e.theirs)
+	if p.As != nil {
+		fault("as", *p.As)
+	}
+	for i, id := range p.Via {
+		if !validID(id) {
+			faults = append(faults, Fault{Path: fmt.Sprintf("via[%d]", i), Reason: fmt.Sprintf("%q is no id of a hub", id)})
+		}
+	}
+	if faults != nil {
+		return invalidParams(faults)
+	}
+	if err := x.passable(p.Via); err != nil {
+		return err
+	}
+	e.via = p.Via
+	for i := range desc.Members {
+		m := &desc.Members[i]
+		e.members[desc.Name+"."+m.Name] = m
+		if merges(m) {
+			e.mergers[desc.Name+"."+m.Name] = newMerger(peer{c}, m, c.spawn)
+		}
+	}
+	if err := x.reserve(e, own); err != nil {
+		return err
+	}
+	release, err := x.allow(caller, e.desc)
+	if err != nil {
+		x.remove(c, e.desc.Name)
+		return err
+	}
+	x.open(e, release)
+	if !c.alive() { // it ended before it could be found here
+		x.drop(c)
+	}
+	return nil
+}
+
+// passable refuses what comes from here, or from too far away. spec [U6]
+func (x *Exports) passable(via []string) error {
+	member := "via"
+	switch {
+	case slices.Contains(via, x.id):
+		return newError(wire.InvalidRequest, &requestParams{&member}, `member "via": it comes from here`)
+	case len(via) >= maxVia:
+		return newError(wire.InvalidRequest, &requestParams{&member}, `member "via": %d hubs already`, len(via))
+	}
+	return nil
+}
+
+// Via returns the ids of the hubs that a call to a service passes from here on,
+// this one's the last: what [ExportOptions] needs to offer it elsewhere.
+func (x *Exports) Via(service string) []string {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	var via []string
+	if e := x.byName[service]; e != nil {
+		via = e.via
+	}
+	return append(slices.Clone(via), x.id)
+}
+
+// Changed has f called after a service has come or gone; it must not wait. It is
+// set before anything is offered.
+func (x *Exports) Changed(f func()) { x.told = f }
+
+// changed is called without a lock.
+func (x *Exports) changed() {
+	if x.told != nil {
+		x.told()
+	}
+}
+
+// reserve takes the name, under which nothing is found yet.
+func (x *Exports) reserve(e *export, own []*idl.Service) error {
+	name := e.desc.Name
+	if old := x.find(name + "."); old != nil && !old.c.alive() {
+		x.remove(old.c, name) // its service is stopping, and this may be the next run of it
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if name == "rpc" || x.byName[name] != nil || slices.ContainsFunc(own, func(s *idl.Service) bool { return s.Name == name }) {
+		return Taken{name}
+	}
+	n := 0
+	for _, other := range x.byName {
+		if other.c == e.c {
+			n++
+		}
+	}
+	if n >= maxExports {
+		return busy("exports", "over %d services of one connection", maxExports)
+	}
+	x.byName[name] = e
+	return nil
+}
+
+// open has a service found.
+func (x *Exports) open(e *export, release func()) {
+	x.mu.Lock()
+	e.release, e.open = release, true
+	x.order = append(slices.Clone(x.order), e.desc)
+	x.mu.Unlock()
+	x.changed()
+}
+
+// remove ends one export of a connection; false: it has none of that name.
+func (x *Exports) remove(c *conn, name string) bool {
+	x.mu.Lock()
+	e := x.byName[name]
+	if e == nil || e.c != c {
+		x.mu.Unlock()
+		return false
+	}
+	delete(x.byName, name)
+	x.order = slices.DeleteFunc(slices.Clone(x.order), func(s *idl.Service) bool { return s == e.desc })
+	x.mu.Unlock()
+	if e.release != nil {
+		e.release()
+	}
+	x.changed()
+	return true
+}
+
+// drop ends all exports of a connection. spec [U7]
+func (x *Exports) drop(c *conn) {
+	x.mu.RLock()
+	var names []string
+	for name, e := range x.byName {
+		if e.c == c {
+			names = append(names, name)
+		}
+	}
+	x.mu.RUnlock()
+	for _, name := range names {
+		x.remove(c, name)
+	}
+}
+
+// find returns who serves a method, nil if nobody who connected does.
+func (x *Exports) find(method string) *export {
+	service, _, _ := strings.Cut(method, ".")
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if e := x.byName[service]; e != nil && e.open {
+		return e
+	}
+	return nil
+}
+
+// handle passes a call on to who offers the service. spec [U4], [U5]
+func (x *Exports) handle(ctx context.Context, e *export, call *Call, sink Sink) (Body, error) {
+	m := e.members[call.Method]
+	if m == nil && len(e.members) > 0 {
+		names := make([]string, 0, len(e.members))
+		for name := range e.members {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		return Body{}, notFound(call.Method, call.Method, names)
+	}
+	if m == nil {
+		m = &idl.Member{Access: idl.Admin}
+	}
+	if err := call.Caller.Permit(call.Method, m); err != nil {
+		return Body{}, err
+	}
+	if x.around != nil {
+		return x.around(ctx, call, sink, HandlerFunc(func(ctx context.Context, call *Call, sink Sink) (Body, error) {
+			return x.pass(ctx, e, call, sink)
+		}))
+	}
+	return x.pass(ctx, e, call, sink)
+}
+
+// pass is handle for whoever may.
+func (x *Exports) pass(ctx context.Context, e *export, call *Call, sink Sink) (Body, error) {
+	onward := *call
+	onward.hub = x.id
+	if e.theirs != e.desc.Name {
+		onward.Method = e.theirs + strings.TrimPrefix(call.Method, e.desc.Name)
+	}
+	if m := e.mergers[call.Method]; m != nil {
+		return m.Handle(ctx, &onward, sink)
+	}
+	return bounded(ctx, peer{e.c}, &onward, sink)
+}
+
+// bounded passes a call on with a window, if it asks for items at all: there is
+// no credit on a connection that is the window itself, and what waits on the way
+// there has to have a bound.
+func bounded(ctx context.Context, h Handler, call *Call, sink Sink) (Body, error) {
+	if call.Window == 0 {
+		call.Window = defaultWindow
+	}
+	return h.Handle(ctx, call, sink)
+}
+
+// export is rpc.export. spec [U6]
+func (r *root) export(ctx context.Context, p exportParams) (None, error) {
+	c, _ := ctx.Value(peerKey{}).(*conn)
+	if c == nil || r.opts.Exports == nil {
+		return None{}, Denied(AccessAdmin, "services of others are not taken here")
+	}
+	return None{}, r.opts.Exports.add(c, CallerOf(ctx), p, r.own())
+}
+
+// withdraw is rpc.withdraw. spec [U7]
+func (r *root) withdraw(ctx context.Context, p withdrawParams) (None, error) {
+	c, _ := ctx.Value(peerKey{}).(*conn)
+	if c == nil || r.opts.Exports == nil || !r.opts.Exports.remove(c, p.Service) {
+		return None{}, notFound(p.Service, p.Service, nil)
+	}
+	return None{}, nil
+}

@@ -1,0 +1,268 @@
+package sabir_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sabir-ipc/sabir"
+	"github.com/sabir-ipc/sabir/examples/probe"
+	"github.com/sabir-ipc/sabir/idl"
+	"github.com/sabir-ipc/sabir/transport"
+)
+
+// exchange is a server at which others offer their services.
+func exchange(t *testing.T) (path string) {
+	path = filepath.Join(shortDir(t), "x.sock")
+	ln, err := transport.Listen(transport.Address{Scheme: "unix", Path: path}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		done <- sabir.Serve(ctx, ln, sabir.NewMux(), &sabir.ServeOptions{
+			Log: quiet, Grace: time.Millisecond,
+			Exports: sabir.NewExports(func(sabir.Caller, *idl.Service) (func(), error) { return nil, nil }),
+		})
+	}()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return path
+}
+
+// offered offers h at an exchange until stop is called, and waits until it is there.
+func offered(t *testing.T, path string, h sabir.Handler) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		done <- sabir.Export(ctx, path, h, &sabir.ExportOptions{DialOptions: sabir.DialOptions{Log: quiet}})
+	}()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	name := h.(sabir.Describer).Describe()[0].Name
+	present(t, path, name, true)
+	return stop
+}
+
+// present waits until a service is there, or is not.
+func present(t *testing.T, path, name string, want bool) {
+	t.Helper()
+	c := dial(t, path, sabir.DialOptions{})
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		_, err := sabir.Do[described](t.Context(), c, "rpc.describe", map[string]any{"service": name})
+		if (err == nil) == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s present: not %v: %v", name, want, err)
+		}
+	}
+}
+
+// Services come and go, and a name is free when its service is going.
+//
+// clause: U6, U7
+func TestExportComesAndGoes(t *testing.T) {
+	path := exchange(t)
+	stop := offered(t, path, probe.New())
+	c := dial(t, path, sabir.DialOptions{})
+	if _, err := sabir.Do[sabir.None](t.Context(), c, "probe.nothing", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := sabir.Export(t.Context(), path, probe.New(), &sabir.ExportOptions{DialOptions: sabir.DialOptions{Log: quiet}}); !errors.As(err, new(sabir.Taken)) {
+		t.Errorf("a second one of the name: %v", err)
+	}
+	stop()
+	present(t, path, "probe", false)
+	if _, err := sabir.Do[sabir.None](t.Context(), c, "probe.nothing", nil); !errors.Is(err, sabir.ErrMethodNotFound) {
+		t.Errorf("after it went: %v", err)
+	}
+	offered(t, path, probe.New())
+	if _, err := sabir.Do[sabir.None](t.Context(), c, "probe.nothing", nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// Whoever publishes knows who listens, behind two hubs as well, and nothing is
+// on its way that nobody asked for.
+func TestExportCarriesInterest(t *testing.T) {
+	near, far := exchange(t), exchange(t)
+	s := sabir.NewService("news", "1.0", "")
+	listening := make(chan bool, 8)
+	type item struct{ N int }
+	topic := sabir.NewTopic[item, sabir.None](s, "item", sabir.OnListeners(func(_ sabir.None, on bool) { listening <- on }))
+	offered(t, near, s)
+	offered(t, far, relay{dial(t, near, sabir.DialOptions{}), s.Describe()})
+	c := dial(t, far, sabir.DialOptions{})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	n := 0
+	for e, err := range sabir.Watch[item](ctx, c, "news.item", nil, nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Kind == sabir.Up {
+			if on := <-listening; !on {
+				t.Error("nobody listens, it was told")
+			}
+			for i := range 100 {
+				topic.Publish(sabir.None{}, item{i})
+			}
+			continue
+		}
+		if e.Value.N != n {
+			t.Fatalf("item %d came as number %d", e.Value.N, n)
+		}
+		if n++; n == 100 {
+			break
+		}
+	}
+	if on := <-listening; on {
+		t.Error("told twice that somebody listens")
+	}
+}
+
+// relay offers at one server what is at another.
+type relay struct {
+	sabir.Handler
+	services []*idl.Service
+}
+
+func (r relay) Describe() []*idl.Service { return r.services }
+
+// A service that dies leaves nobody waiting, and comes back under its name.
+//
+// clause: U5, U7
+func TestExportSurvivesItsConnection(t *testing.T) {
+	path := exchange(t)
+	between := filepath.Join(shortDir(t), "b.sock")
+	ln, err := net.Listen("unix", between)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	links := make(chan net.Conn, 8)
+	go func() {
+		for {
+			near, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("unix", path)
+			if err != nil {
+				near.Close()
+				return
+			}
+			go transfer(near, far)
+			go transfer(far, near)
+			links <- far
+		}
+	}()
+	entered := make(chan struct{}, 1)
+	s := sabir.NewService("slow", "1.0", "")
+	sabir.Method(s, "wait", func(ctx context.Context, _ sabir.None) (sabir.None, error) {
+		entered <- struct{}{}
+		<-ctx.Done()
+		return sabir.None{}, ctx.Err()
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		done <- sabir.Export(ctx, between, s, &sabir.ExportOptions{DialOptions: sabir.DialOptions{Log: quiet}})
+	}()
+	present(t, path, "slow", true)
+	c := dial(t, path, sabir.DialOptions{})
+	failed := make(chan error, 1)
+	go func() {
+		_, err := sabir.Do[sabir.None](t.Context(), c, "slow.wait", nil)
+		failed <- err
+	}()
+	<-entered
+	(<-links).Close()
+	if err := <-failed; !errors.Is(err, sabir.ErrOutcomeUnknown) {
+		t.Errorf("in flight: %v", err)
+	}
+	present(t, path, "slow", true)
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// transfer passes bytes on until one end is over.
+func transfer(from, to net.Conn) {
+	defer to.Close()
+	defer from.Close()
+	b := make([]byte, 4096)
+	for {
+		n, err := from.Read(b)
+		if n > 0 {
+			if _, err := to.Write(b[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// On the connection of a hub each caller has the limits for himself.
+//
+// clause: U8
+func TestLimitsAreOfTheStatedCaller(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s := sabir.NewService("slow", "1.0", "")
+	entered := make(chan struct{}, 8)
+	sabir.Method(s, "wait", func(ctx context.Context, _ sabir.None) (sabir.None, error) {
+		entered <- struct{}{}
+		<-ctx.Done()
+		return sabir.None{}, ctx.Err()
+	})
+	near, far := transport.Pipe()
+	served := make(chan error, 1)
+	go func() {
+		served <- sabir.ServeConn(ctx, far, s, &sabir.ServeOptions{Log: quiet, Grace: time.Millisecond, Limits: sabir.Limits{InFlight: 2}})
+	}()
+	c := sabir.NewClient(near, &sabir.DialOptions{Hub: "h", Log: quiet})
+	results := make(chan error, 8)
+	call := func(name string) {
+		who := sabir.WithCaller(ctx, sabir.Caller{Name: name, Level: sabir.AccessWrite})
+		go func() {
+			_, err := sabir.Do[sabir.None](who, c, "slow.wait", nil)
+			results <- err
+		}()
+	}
+	for _, name := range []string{"ann", "ann", "bob", "bob"} {
+		call(name)
+		<-entered
+	}
+	call("ann")
+	if err := <-results; !errors.Is(err, sabir.ErrBusy) {
+		t.Errorf("a third call of one caller: %v", err)
+	}
+	cancel()
+	for range 4 {
+		<-results
+	}
+	c.Close()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,3 @@
+package manual
+
+var SourceOf = sourceOf

@@ -1,0 +1,162 @@
+package sabir_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sabir-ipc/sabir"
+)
+
+// notebook is a history in memory; a daemon has a file or a database.
+type notebook struct {
+	mu    sync.Mutex
+	past  map[number]sabir.Past[number]
+	fails error
+	asked int
+}
+
+func (n *notebook) Past(p number) (sabir.Past[number], error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.asked++
+	past, ok := n.past[p]
+	if !ok {
+		past.Epoch = fmt.Sprint("begun-", p.N)
+	}
+	return past, n.fails
+}
+
+func (n *notebook) Keep(p number, seq int64, item number) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.fails != nil {
+		return n.fails
+	}
+	past := n.past[p]
+	if seq != past.Seq+1 {
+		return fmt.Errorf("number %d after %d", seq, past.Seq)
+	}
+	n.past[p] = sabir.Past[number]{Epoch: fmt.Sprint("begun-", p.N), Seq: seq, Items: append(past.Items, item)}
+	return nil
+}
+
+// A daemon that keeps its history is restarted: who listened goes on without a
+// loss, and what was published while nobody did is there as well.
+//
+// clause: S12, S15
+func TestHistoryOutlivesTheProcess(t *testing.T) {
+	book := &notebook{past: make(map[number]sabir.Past[number])}
+	path := filepath.Join(shortDir(t), "s.sock")
+	run := func() (topic *sabir.Topic[number, number], stop func()) {
+		s := sabir.NewService("tidings", "1.0", "")
+		topic = sabir.NewTopic[number, number](s, "news", sabir.Remembers(book))
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() {
+			done <- sabir.ListenAndServe(ctx, path, s, &sabir.ServeOptions{Log: quiet, Grace: time.Millisecond})
+		}()
+		stop = sync.OnceFunc(func() {
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
+		t.Cleanup(stop)
+		return topic, stop
+	}
+	topic, stop := run()
+	publish := func(from, to int) {
+		for n := from; n <= to; n++ {
+			if err := topic.Publish(number{1}, number{n}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	publish(1, 3)
+	c, err := sabir.Dial(t.Context(), path, &sabir.DialOptions{Log: quiet})
+	for err != nil {
+		c, err = sabir.Dial(t.Context(), path, &sabir.DialOptions{Log: quiet})
+	}
+	defer c.Close()
+	w := watchNumbers(t, c, "tidings.news", number{1}, &sabir.WatchOptions{Since: &sabir.Position{Epoch: "begun-1", Seq: 1}})
+	w.expect("2", "3", "up at 3, lost 0")
+	publish(4, 5)
+	w.expect("4", "5")
+	stop()
+	topic, _ = run()
+	w.expect("kind 4") // down
+	publish(6, 7)
+	w.expect("6", "7", "up at 7, lost 0")
+	publish(8, 8)
+	w.expect("8")
+
+	// More than a ring holds: the oldest are lost, and counted.
+	publish(9, 2000)
+	watchNumbers(t, c, "tidings.news", number{1}, &sabir.WatchOptions{Since: &sabir.Position{Epoch: "begun-1", Seq: 900}}).expect("977 after 76 lost")
+	watchNumbers(t, c, "tidings.news", number{1}, &sabir.WatchOptions{Since: &sabir.Position{Epoch: "another", Seq: 900}}).expect("977 after -1 lost")
+}
+
+// What could not be kept is not published, and what cannot be read is nobody's
+// guess.
+func TestHistoryFails(t *testing.T) {
+	book := &notebook{past: make(map[number]sabir.Past[number])}
+	s := sabir.NewService("tidings", "1.0", "")
+	topic := sabir.NewTopic[number, number](s, "news", sabir.Remembers(book))
+	c := sabir.InProcess(s, &sabir.DialOptions{Log: quiet})
+	defer c.Close()
+	w := watchNumbers(t, c, "tidings.news", number{1}, nil)
+	w.expect("up at 0, lost 0")
+	full := errors.New("disk full")
+	book.fails = full
+	if err := topic.Publish(number{1}, number{1}); !errors.Is(err, full) {
+		t.Errorf("not kept: %v", err)
+	}
+	if err := topic.Publish(number{2}, number{1}); !errors.Is(err, full) {
+		t.Errorf("not read: %v", err)
+	}
+	if _, err := watchNumbers(t, c, "tidings.news", number{2}, nil).next(); err == nil || !strings.Contains(err.Error(), "Internal") {
+		t.Errorf("a subscriber of what cannot be read: %v", err)
+	}
+	book.fails = nil
+	if err := topic.Publish(number{1}, number{2}); err != nil {
+		t.Error(err)
+	}
+	w.expect("2")
+	for _, past := range []sabir.Past[number]{{}, {Epoch: strings.Repeat("e", 33)}, {Epoch: "\xff"}, {Epoch: "e", Seq: 1, Items: make([]number, 2)}} {
+		book.past[number{3}] = past
+		if err := topic.Publish(number{3}, number{1}); err == nil || !strings.Contains(err.Error(), "history of news") {
+			t.Errorf("%+v: %v", past, err)
+		}
+	}
+}
+
+// Publishers that come and go at once share one sequence.
+func TestHistoryAtOnce(t *testing.T) {
+	book := &notebook{past: make(map[number]sabir.Past[number])}
+	s := sabir.NewService("tidings", "1.0", "")
+	topic := sabir.NewTopic[number, number](s, "news", sabir.Remembers(book))
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for n := range 200 {
+				if err := topic.Publish(number{n % 3}, number{n}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	total := int64(0)
+	for _, past := range book.past {
+		total += past.Seq
+	}
+	if total != 1600 {
+		t.Errorf("%d kept of 1600", total)
+	}
+}

@@ -1,0 +1,95 @@
+package hub
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/sabir-ipc/sabir"
+	"github.com/sabir-ipc/sabir/idl"
+)
+
+// onward is all that is at a hub, as it is offered to another one.
+type onward struct {
+	*hub
+	at      string
+	changes chan struct{} // has one in it, if something came or went
+}
+
+const (
+	// lookForUnits is how often the directories of units are read for those who
+	// are told what is new without asking.
+	lookForUnits = 5 * time.Second
+	// firstWait and lastWait are between tries where nobody has answered yet.
+	firstWait, lastWait = 500 * time.Millisecond, 15 * time.Second
+)
+
+// changed has the others told that something came or went. It never waits.
+func (h *hub) changed() {
+	for _, w := range h.onward {
+		select {
+		case w.changes <- struct{}{}:
+		default: // it is about to look anyway
+		}
+	}
+}
+
+// run offers until ctx ends. The other one may come later than this one.
+func (w *onward) run(ctx context.Context) {
+	log := w.opts.Serve.Log
+	if len(w.units.dirs) > 0 {
+		tick := time.NewTicker(lookForUnits)
+		defer tick.Stop()
+		w.all.Go(func() {
+			for {
+				select {
+				case <-tick.C:
+					w.units.describe()
+				case <-ctx.Done():
+					return
+				}
+			}
+		})
+	}
+	o := sabir.ExportOptions{
+		DialOptions: w.opts.Dial, Changes: w.changes, Via: w.exports.Via,
+		Offered: func() {
+			if w.opts.Told != nil {
+				w.opts.Told(w.at)
+			}
+		},
+		Refused: func(service string, err error) {
+			log.Warn("hub: a service is not offered elsewhere", "service", service, "to", w.at, "err", err)
+		},
+	}
+	if o.Log == nil {
+		o.Log = log
+	}
+	said := ""
+	for wait := firstWait; ; wait = min(2*wait, lastWait) {
+		err := sabir.Export(ctx, w.at, w, &o)
+		if ctx.Err() != nil {
+			return
+		}
+		if text := err.Error(); text != said {
+			said = text
+			log.Warn("hub: nothing is offered there yet, trying again", "to", w.at, "err", err)
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Describe returns all that is here but the hub itself.
+func (w *onward) Describe() []*idl.Service { return w.described() }
+
+// Handle passes a call on that came from there.
+func (w *onward) Handle(ctx context.Context, call *sabir.Call, sink sabir.Sink) (sabir.Body, error) {
+	if service, _, _ := strings.Cut(call.Method, "."); service != Name && w.units.find(service) != nil {
+		return w.units.Handle(ctx, call, sink)
+	}
+	return w.exports.Handle(ctx, call, sink)
+}

@@ -1,0 +1,138 @@
+package hub
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sabir-ipc/sabir"
+)
+
+// Traffic is a row of hub.traffic: what passed to one service. Nothing of it
+// goes back but the two gauges.
+type Traffic struct {
+	Calls         int
+	Failed        int
+	Items         int
+	InFlight      int `doc:"Calls under way now."`
+	Subscriptions int `doc:"Requests for items under way now."`
+}
+
+// Client is a row of hub.clients, by a number.
+type Client struct {
+	Name      string    `sabir:",optional" doc:"Of its credential."`
+	Level     string    `doc:"What it may do."`
+	Transport string    `doc:"How it came."`
+	UID       *uint32   `doc:"The user it is of."`
+	PID       *int      `doc:"The process it is."`
+	Remote    string    `sabir:",optional" doc:"Where it comes from, over TCP."`
+	Since     time.Time `doc:"When it came."`
+}
+
+// traffic counts. Its methods may be called by many goroutines at once.
+type traffic struct {
+	services sync.Map // name → *counts
+	table    *sabir.Table[Traffic, sabir.None]
+
+	mu   sync.Mutex
+	stop func() // of who keeps the table up to date; nil: nobody looks
+}
+
+type counts struct{ calls, failed, items, inFlight, subs atomic.Int64 }
+
+// often is how often the table is brought up to date while somebody looks.
+const often = time.Second
+
+// begin counts a call; done is its end. The items that go to its sink are
+// counted as well.
+func (t *traffic) begin(call *sabir.Call, sink *sabir.Sink) (done func(error)) {
+	service, _, _ := strings.Cut(call.Method, ".")
+	v, ok := t.services.Load(service)
+	if !ok {
+		v, _ = t.services.LoadOrStore(service, new(counts))
+	}
+	c := v.(*counts)
+	gauge := &c.inFlight
+	if *sink != nil {
+		gauge = &c.subs
+		*sink = sabir.Observed(*sink, func(sabir.Item) { c.items.Add(1) }, func(sabir.Live) {})
+	}
+	c.calls.Add(1)
+	gauge.Add(1)
+	return func(err error) {
+		gauge.Add(-1)
+		if err != nil {
+			c.failed.Add(1)
+		}
+	}
+}
+
+// watched begins and ends the keeping of the table.
+func (t *traffic) watched(_ sabir.None, listening bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !listening {
+		if t.stop != nil {
+			t.stop()
+			t.stop = nil
+		}
+		return
+	}
+	t.update()
+	ctx, cancel := context.WithCancel(context.Background())
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		tick := time.NewTicker(often)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				t.update()
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	t.stop = func() { cancel(); <-over }
+}
+
+func (t *traffic) update() {
+	t.services.Range(func(name, v any) bool {
+		c := v.(*counts)
+		t.table.Set(sabir.None{}, name.(string), Traffic{
+			Calls: int(c.calls.Load()), Failed: int(c.failed.Load()), Items: int(c.items.Load()),
+			InFlight: int(c.inFlight.Load()), Subscriptions: int(c.subs.Load()),
+		})
+		return true
+	})
+}
+
+// clients are those who are connected.
+type clients struct {
+	table *sabir.Table[Client, sabir.None]
+	count atomic.Int64
+}
+
+// connected adds a caller; gone takes him out.
+func (c *clients) connected(caller sabir.Caller) (gone func()) {
+	row := Client{Name: caller.Name, Level: string(caller.Level), Transport: caller.Peer.Transport, Since: time.Now()}
+	if row.Level == "" {
+		row.Level = "none"
+	}
+	if caller.Peer.Known {
+		row.UID = &caller.Peer.UID
+		if caller.Peer.PID > 0 {
+			row.PID = &caller.Peer.PID
+		}
+	}
+	if caller.Peer.Remote.IsValid() {
+		row.Remote = caller.Peer.Remote.String()
+	}
+	key := strconv.FormatInt(c.count.Add(1), 10)
+	c.table.Set(sabir.None{}, key, row)
+	return func() { c.table.Delete(sabir.None{}, key) }
+}

@@ -1,0 +1,93 @@
+package pulse
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func TestBeats(t *testing.T) {
+	for name, sourced := range map[string]bool{"this system's source": true, "a ticker": false} {
+		t.Run(name, func(t *testing.T) {
+			if !sourced {
+				source := clock.source
+				clock.source = standIn()
+				defer func() { clock.source = source }()
+			}
+			const beats = 20
+			var n atomic.Int32
+			over := make(chan struct{})
+			var b *Beat
+			b = New(func() {
+				if n.Add(1) == beats {
+					close(over)
+					return
+				}
+				b.Next()
+				b.Next() // twice is once
+			})
+			start := time.Now()
+			b.Next()
+			select {
+			case <-over:
+			case <-time.After(10 * time.Second):
+				t.Fatalf("%d beats in 10 s", n.Load())
+			}
+			if d := time.Since(start); d < (beats-1)*Period/2 {
+				t.Errorf("%d beats in %v", beats, d)
+			}
+			waitSilent(t)
+			if n.Load() != beats {
+				t.Errorf("called %d times, want %d", n.Load(), beats)
+			}
+		})
+	}
+}
+
+// TestCrowd has many ask from many goroutines, also while the clock is about to stop.
+func TestCrowd(t *testing.T) {
+	const crowd, rounds = 50, 20
+	var called, asked atomic.Int32
+	over := make(chan struct{})
+	for range crowd {
+		go func() {
+			for range rounds {
+				asked.Add(1)
+				done := make(chan struct{})
+				New(func() { called.Add(1); close(done) }).Next()
+				<-done
+			}
+			over <- struct{}{}
+		}()
+	}
+	for range crowd {
+		<-over
+	}
+	if called.Load() != asked.Load() {
+		t.Errorf("%d calls for %d asked", called.Load(), asked.Load())
+	}
+	waitSilent(t)
+}
+
+// waitSilent waits for the goroutine of the clock to end, which nobody asks any more.
+func waitSilent(t *testing.T) {
+	t.Helper()
+	for range 1000 {
+		clock.mu.Lock()
+		beating := clock.beating
+		clock.mu.Unlock()
+		if !beating {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Fatal("the clock beats for nobody")
+}
+
+func BenchmarkNext(b *testing.B) {
+	beat := New(func() {})
+	b.ReportAllocs()
+	for b.Loop() {
+		beat.Next()
+	}
+}

@@ -1,0 +1,3 @@
+package pulse
+
+func standIn() source { return source{poor: true} }

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package pulse
+
+type source struct{ ticker }

@@ -1,0 +1,238 @@
+package sabir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/sabir-ipc/sabir/auth"
+	"github.com/sabir-ipc/sabir/transport"
+	"github.com/sabir-ipc/sabir/wire"
+)
+
+// The way in over TCP, from the client's side. spec/security.md
+
+const (
+	// KnownHostsFile and SecretsFile are in Env.ClientDir: the servers that a
+	// client knows, and what it says to them.
+	KnownHostsFile = "known_hosts"
+	SecretsFile    = "secrets"
+	// loginTime is what a server has for its side of the exchange.
+	loginTime = 10 * time.Second
+)
+
+// SecretError says that there is nothing to say to a server that asks who we are.
+type SecretError struct{ HostPort string }
+
+func (e *SecretError) Error() string {
+	return e.HostPort + ": no credential for this server"
+}
+
+// Hint is how to get one.
+func (e *SecretError) Hint() string {
+	return "on the server: sabir pair SERVICE; then here: sabir join URL"
+}
+
+// Connect dials an address and, over TCP, proves who we are and has the server
+// prove itself. Nothing of what follows has been sent or read: it is for
+// programs that speak the protocol themselves, in the encoding of opts, of which
+// the magic has been sent. spec [K9], [K17]
+//
+// Besides those of transport.Dial and transport.DialTCP errors are
+// *SecretError, auth.ErrServer and an *Error, mostly rpc.Denied.
+func Connect(ctx context.Context, address transport.Address, opts *DialOptions) (*transport.Conn, error) {
+	var o DialOptions
+	if opts != nil {
+		o = *opts
+	}
+	if address.Scheme != "tcp" && address.Scheme != "sabir" {
+		t, err := transport.Dial(ctx, address, &transport.DialOptions{Env: o.Env, Stderr: o.Stderr})
+		if err == nil && o.CBOR {
+			_, err = t.Write(wire.Magic[:])
+		}
+		return t, err
+	}
+	known, err := o.knownHosts()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, loginTime)
+	defer cancel()
+	t, err := transport.DialTCP(ctx, address, &transport.TCPDialOptions{
+		KnownHosts: known, Certificate: o.Certificate, PlainBeyondLoopback: o.PlainBeyondLoopback,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := o.login(ctx, t, address); err != nil {
+		t.Close()
+		return nil, err
+	}
+	if shown, ok := t.Shown(); ok && o.Certificate == nil {
+		// What rpc.info says of the next certificate is learnt by those who ask it.
+		if err := known.Learn(shown, transport.Fingerprint{}); err != nil {
+			t.Close()
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+func (o *DialOptions) knownHosts() (*transport.KnownHosts, error) {
+	if o.KnownHosts != nil {
+		return o.KnownHosts, nil
+	}
+	dir, err := o.Env.ClientDir()
+	if err != nil {
+		return nil, err
+	}
+	return &transport.KnownHosts{Path: filepath.Join(dir, KnownHostsFile)}, nil
+}
+
+// secret finds what to say: from the address, from the program, from the file.
+func (o *DialOptions) secret(address transport.Address) (id string, secret auth.Secret, err error) {
+	p, err := address.Pairing()
+	if err != nil {
+		return "", secret, err
+	}
+	if p.ID != "" {
+		return p.ID, auth.KnownSecret(p.Secret), nil
+	}
+	if o.Secret != nil {
+		return o.Secret(address.HostPort())
+	}
+	dir, err := o.Env.ClientDir()
+	if err != nil {
+		return "", secret, err
+	}
+	wallet := auth.Wallet{Path: filepath.Join(dir, SecretsFile)}
+	id, secret, ok, err := wallet.Lookup(address.HostPort())
+	if err == nil && !ok {
+		err = &SecretError{address.HostPort()}
+	}
+	return id, secret, err
+}
+
+// login is the exchange. Bytes are read one at a time, so that none of what
+// follows is taken; over TLS they are buffered below.
+func (o *DialOptions) login(ctx context.Context, t *transport.Conn, address transport.Address) error {
+	enc := wire.JSON
+	if o.CBOR {
+		enc = wire.CBOR
+		if _, err := t.Write(wire.Magic[:]); err != nil {
+			return err
+		}
+	}
+	if o.Certificate != nil {
+		// The handshake has proved us to the server, and not the server to us. spec [K17]
+		if shown, ok := t.Shown(); ok && shown.By == transport.ByNothing {
+			return fmt.Errorf("%s: its certificate is not known: if its owner confirms %v: sabir trust accept %s %v",
+				address.HostPort(), shown.Fingerprint, address.HostPort(), shown.Fingerprint)
+		}
+		return nil
+	}
+	id, secret, err := o.secret(address)
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { t.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	x := exchange{t: t, reader: wire.NewReader(oneByte{t}, enc, maxStranger), parser: wire.Parser{Enc: enc}}
+	client := auth.NewClient(id, secret, t.Binding())
+	mechanism := auth.MechanismFor(t.Binding())
+	first := client.First()
+	answer, err := x.step(authParams{Mechanism: &mechanism, Data: &first})
+	if err != nil {
+		return x.fault(ctx, address, err)
+	}
+	final, err := client.Final(answer)
+	if err != nil {
+		return fmt.Errorf("%s: %w", address.HostPort(), err)
+	}
+	if answer, err = x.step(authParams{Data: &final}); err != nil {
+		return x.fault(ctx, address, err)
+	}
+	if err := client.Verify(answer); err != nil {
+		return fmt.Errorf("%s: %w", address.HostPort(), err)
+	}
+	return nil
+}
+
+// exchange is two calls before there is a connection to make them on.
+type exchange struct {
+	t      *transport.Conn
+	reader *wire.Reader
+	parser wire.Parser
+	id     int64
+}
+
+func (x *exchange) step(params authParams) (answer string, err error) {
+	x.id++
+	body, err := BodyOf(&params)
+	if err != nil {
+		return "", err
+	}
+	m := wire.Message{ID: wire.IntID(x.id), Method: []byte(methodAuth), Window: NoWindow}
+	buf, f := wire.OpenRequest(nil, x.parser.Enc, &m)
+	if buf, err = body.Append(buf, x.parser.Enc); err != nil {
+		return "", err
+	}
+	if _, err := x.t.Write(f.Close(buf)); err != nil {
+		return "", err
+	}
+	frame, err := x.reader.Next()
+	if err == nil {
+		err = x.parser.Parse(frame, &m)
+	}
+	switch {
+	case err != nil:
+		return "", err
+	case m.Error != nil:
+		return "", fromWire(m.Error)
+	case m.ID != wire.IntID(x.id) || m.Result.IsZero():
+		return "", errors.New("something else than an answer came")
+	}
+	var out authResult
+	if err := RawBody(m.Result).Decode(&out); err != nil {
+		return "", err
+	}
+	return out.Data, nil
+}
+
+// fault says with an error of the exchange whom it was with.
+func (x *exchange) fault(ctx context.Context, address transport.Address, err error) error {
+	var said *Error
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &said):
+		if errors.Is(err, ErrDenied) {
+			said.Message = address.HostPort() + " does not let us in: the credential is unknown, spent, revoked or expired"
+		}
+		return said
+	case errors.Is(err, io.EOF):
+		err = errors.New("closed the connection: it has too many strangers, or had failures from here")
+	}
+	return fmt.Errorf("%s: %w", address.HostPort(), err)
+}
+
+// oneByte reads no further than it is asked to.
+type oneByte struct{ r io.Reader }
+
+func (o oneByte) Read(b []byte) (int, error) { return o.r.Read(b[:min(len(b), 1)]) }
+
+// passingDial reports whether dialling again may help: not where somebody has
+// to do something first.
+func passingDial(err error) bool {
+	var (
+		certificate *transport.CertificateError
+		plain       *transport.PlainError
+		secret      *SecretError
+		said        *Error
+	)
+	return !errors.As(err, &certificate) && !errors.As(err, &plain) && !errors.As(err, &secret) &&
+		!errors.As(err, &said) && !errors.Is(err, auth.ErrServer)
+}

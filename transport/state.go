@@ -1,0 +1,51 @@
+package transport
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/sabir-ipc/sabir/internal/keep"
+)
+
+// systemState is where daemons of root keep what must outlive them.
+const systemState = "/var/lib/sabir"
+
+// ServiceDir is the directory of what a service must keep: its key (OpenIdentity) and the credentials that it knows. It
+// is made if need be, 0700 and ours (*keep.UnsafeError if it is not): sabir/services/NAME in StateHome, and in /var/lib
+// for root without a session.
+func (e Env) ServiceDir(name string) (string, error) {
+	if !validName(name) {
+		reason, hint := nameFault(name)
+		return "", &AddressError{name, reason, hint}
+	}
+	return e.stateDir("services", name)
+}
+
+// ClientDir is beside it, for what a client must keep: the servers it knows, and what it says to them.
+func (e Env) ClientDir() (string, error) { return e.stateDir("client") }
+
+func (e Env) stateDir(parts ...string) (string, error) {
+	given := e != Env{}
+	e = e.filled()
+	base := ""
+	switch {
+	case filepath.IsAbs(e.StateHome):
+		base = filepath.Join(e.StateHome, "sabir")
+	case e.UID == 0 && e.RuntimeDir == "" && !given:
+		base = systemState
+	default:
+		home, err := os.UserHomeDir()
+		if given || err != nil {
+			return "", errors.New("no place for keys and credentials: neither XDG_STATE_HOME nor HOME is set")
+		}
+		base = filepath.Join(home, ".local", "state", "sabir")
+	}
+	for _, part := range append([]string{""}, parts...) {
+		base = filepath.Join(base, part)
+		if err := keep.Dir(base); err != nil {
+			return "", err
+		}
+	}
+	return base, nil
+}

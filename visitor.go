@@ -1,0 +1,216 @@
+package sabir
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/sabir-ipc/sabir/auth"
+	"github.com/sabir-ipc/sabir/transport"
+	"github.com/sabir-ipc/sabir/wire"
+)
+
+// Visitor is a connection that speaks HTTP. Its requests come one after the
+// other, and each may be another caller's. spec [H2]
+type Visitor struct {
+	net.Conn
+	door     *Door
+	t        *transport.Conn
+	leave    func(auth.Outcome) // of the gate; counts once
+	deadline time.Time
+	clock    *time.Timer // nil: the caller need not prove anything
+
+	kernel *Caller // whom the kernel or TLS names, nil: nobody
+
+	mu      sync.Mutex
+	account *account
+	ids     []string        // of the credentials shown, each of which ends the visit
+	who     auth.Credential // the last of them
+	over    bool
+}
+
+// Transport is "unix", "tcp" or "tls".
+func (v *Visitor) Transport() string { return v.t.Peer().Transport }
+
+// secure reports whether a secret may be shown here. spec [K21]
+func (v *Visitor) secure() bool {
+	p := v.t.Peer()
+	return p.Transport != "tcp" || p.Remote.Addr().IsLoopback()
+}
+
+// Known reports whether it is known who is there, without a bearer or by an
+// earlier one. A visitor who is not gets one answer and is closed.
+func (v *Visitor) Known() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.kernel != nil || len(v.ids) > 0
+}
+
+// Caller tells who makes a request. bearer is what it shows, empty if nothing:
+// then it is who made the connection, where that is known, unless passedOn says
+// that the request may be somebody else's. The error is an [*Error], rpc.Denied
+// or rpc.Busy; after a bearer that was refused the connection has to be closed.
+// spec [H2], [K21]
+func (v *Visitor) Caller(bearer string, passedOn bool) (Caller, error) {
+	switch {
+	case bearer == "" && v.kernel != nil && !passedOn:
+		return *v.kernel, nil
+	case bearer == "":
+		return Caller{}, v.denied()
+	}
+	if v.door.server.store == nil || !v.secure() {
+		return Caller{}, v.failed(errors.New("no bearers are taken here"))
+	}
+	who, err := v.door.server.store.Bearer(auth.KnownSecret(bearer))
+	if err != nil {
+		return Caller{}, v.failed(err)
+	}
+	if err := v.enter(who); err != nil {
+		return Caller{}, err
+	}
+	return callerBy(who, v.t.Peer()), nil
+}
+
+func (v *Visitor) denied() error {
+	return newError(wire.Denied, &authNeeded{Needs: "auth", Mechanism: auth.Bearer}, "authenticate first")
+}
+
+// failed counts a bearer that is none. spec [K4]
+func (v *Visitor) failed(err error) error {
+	level := slog.LevelError // our own fault
+	if errors.Is(err, auth.ErrRefused) {
+		level = slog.LevelInfo
+		v.leave(auth.Failed)
+		v.mu.Lock()
+		again := len(v.ids) > 0 // the gate was left by an earlier one, which must not make this one free
+		v.mu.Unlock()
+		if from := v.t.Peer().Remote.Addr(); again && from.IsValid() {
+			if leave, err := v.door.server.gate.Enter(from); err == nil {
+				leave(auth.Failed)
+			}
+		}
+	}
+	v.door.Log().Log(v.door.Base(), level, "sabir: "+err.Error(), "peer", v.t.Peer().Remote)
+	return v.denied()
+}
+
+// enter notes by which credential requests come, so that the visit ends with it. spec [K12]
+func (v *Visitor) enter(who auth.Credential) error {
+	s := v.door.server
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.who = who
+	for _, id := range v.ids {
+		if id == who.ID {
+			return nil
+		}
+	}
+	if v.account == nil {
+		if v.account = s.accounts.open(who.ID); v.account == nil {
+			return busy("connections", "over %d connections of one caller", s.opts.Limits.Connections)
+		}
+	}
+	v.ids = append(v.ids, who.ID)
+	v.door.mu.Lock()
+	if v.door.visitors[who.ID] == nil {
+		v.door.visitors[who.ID] = make(map[*Visitor]struct{})
+	}
+	v.door.visitors[who.ID][v] = struct{}{}
+	v.door.mu.Unlock()
+	if v.clock != nil {
+		v.clock.Stop()
+	}
+	v.leave(auth.Known)
+	if !s.store.Valid(who) {
+		return v.denied() // it was revoked before the one who watches could have told us
+	}
+	return nil
+}
+
+// Answered says that the request asked only for what everybody may see, which
+// costs its source nothing.
+func (v *Visitor) Answered() { v.leave(auth.Answered) }
+
+// late ends a visit of somebody who did not say in time who it is.
+func (v *Visitor) late() {
+	v.leave(auth.TimedOut)
+	v.Close()
+}
+
+// Close ends the visit.
+func (v *Visitor) Close() error {
+	v.release()
+	v.leave(auth.Left)
+	return v.Conn.Close()
+}
+
+// release gives back what the visit counts for.
+func (v *Visitor) release() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.over {
+		return
+	}
+	v.over = true
+	if v.clock != nil {
+		v.clock.Stop()
+	}
+	if v.account != nil {
+		v.door.server.accounts.close(v.account)
+	}
+	v.door.mu.Lock()
+	defer v.door.mu.Unlock()
+	for _, id := range v.ids {
+		if delete(v.door.visitors[id], v); len(v.door.visitors[id]) == 0 {
+			delete(v.door.visitors, id)
+		}
+	}
+}
+
+// Attach makes the visit a connection like others, whose framings (spec/framings.md)
+// are what rw reads and writes: a WebSocket. caller is nil for a stranger, who
+// has to show a bearer first; welcomed is called when it has, and with a caller
+// before Attach returns. Until then messages have at most 4 KiB. spec [H11]
+func (v *Visitor) Attach(rw io.ReadWriteCloser, caller *Caller, welcomed func()) {
+	s := v.door.server
+	peer := v.t.Peer()
+	t := transport.NewConn(rw, peer)
+	v.release()
+	if caller == nil {
+		deadline := v.deadline
+		if deadline.IsZero() { // on a unix socket, where this one request is somebody else's
+			deadline = time.Now().Add(auth.GateTime)
+		}
+		st := &stranger{server: s, exchange: auth.NewBearerExchange(s.store), leave: v.leave, needs: auth.Bearer, welcomed: welcomed}
+		if !v.secure() {
+			st.exchange, st.needs = auth.NewExchange(s.store, nil), auth.MechanismFor(nil)
+		}
+		s.await(s.newConn(t, Caller{Peer: peer}, nil), deadline, st)
+		return
+	}
+	welcomed()
+	var key any = caller.Credential
+	switch {
+	case caller.Credential != "":
+	case peer.Known:
+		key = peer.UID
+	default:
+		key = peer.Transport
+	}
+	acc := s.accounts.open(key)
+	if acc == nil {
+		s.refuse(t)
+		return
+	}
+	c := s.newConn(t, *caller, acc)
+	if caller.Credential != "" {
+		s.enter(caller.Credential, c)
+	}
+	s.begin(c)
+	if caller.Credential != "" && !s.store.Valid(v.who) {
+		c.close() // it was revoked while nobody would have told us
+	}
+}

@@ -1,0 +1,498 @@
+// sabir.js: call and watch Sabir services from a browser, node, deno or bun, over a WebSocket.
+//
+//   import { connect } from "./sabir.js";
+//
+//   const lounge = connect("http://localhost:7224", { token });
+//   await lounge.call("lounge.join", { room: "dev", name: "ann" });
+//   for await (const { value, lost } of lounge.watch("lounge.message", { room: "dev" })) {
+//     if (lost) console.log("some were lost");
+//     if (value) console.log(value.name, value.text);
+//   }
+//
+// One file without dependencies; its types are in sabir.d.ts. A connection that breaks is made again, and what is
+// watched goes on where it was. There are two failures: SabirError, the other side said no, and Unanswered, nobody said
+// anything. What goes over the wire is in spec/ of the project; [S12] and the like are its clauses.
+// @ts-check
+
+/** @import { CallOptions, Options, Position, WatchEvent, WatchOptions } from "./sabir" */
+
+/**
+ * A request that is under way on a link, or waits for one.
+ * @typedef {object} Request
+ * @property {{method: string, params: object, timeout?: number, window?: number, since?: Position}} message
+ * @property {boolean} [patient] it waits for a link as long as it takes
+ * @property {(method: string, params: any) => void} [told] of its items
+ * @property {(answer: any, link: Link) => void} answered
+ * @property {(why: Unanswered) => void} broken it was sent, and its link broke
+ * @property {(why: Error) => void} ended there will be no answer
+ * @property {Link} [link] on which it was sent
+ * @property {number} [id] there
+ * @property {any} [timer] of waiting
+ */
+
+/** The other side said no; `name` says which no, such as "lounge.NoSuchRoom" or "rpc.Denied". */
+export class SabirError extends Error {
+  constructor(/** @type {any} as JSON-RPC has it */ error) {
+    super(String(error?.message ?? "no reason given"));
+    this.name = String(error?.data?.name ?? "");
+    this.code = Number(error?.code ?? 0);
+    this.params = error?.data?.params ?? {};
+  }
+}
+
+/** Nobody answered. If `sent`, the call may have run, and nothing is known of its outcome; else it surely has not. */
+export class Unanswered extends Error {
+  constructor(/** @type {string} */ why, /** @type {boolean} */ sent) {
+    super(why);
+    this.name = "Unanswered";
+    this.sent = sent;
+  }
+}
+
+/**
+ * Connects, and again whenever the connection breaks, until close.
+ * @param {string|URL} [url] of the server, with http, https, ws or wss; default: where the page came from. A fragment
+ *   #t=TOKEN, as sabir web prints it, is the token.
+ * @param {Options} [options]
+ */
+export function connect(url, options) {
+  return new Client(url ?? /** @type {any} */ (globalThis).location?.href, options ?? {});
+}
+
+/** A server, over whatever connection there is just now. */
+class Client {
+  #url; #greeting; #WebSocket; #patience; #onstate;
+  /** @type {Set<Link>} */ #links = new Set();
+  /** @type {Link|null} */ #link = null; // the one for what comes, if
+  #ready = false; // it takes requests
+  /** @type {Set<Request>} */ #waiting = new Set();
+  #attempt = 0;
+  /** @type {any} */ #timer = 0;
+  /** @type {Error|null} */ #over = null;
+
+  /** @param {string|URL} url @param {Options} options */
+  constructor(url, options) {
+    const at = new URL(url);
+    const token = options.token ?? new URLSearchParams(at.hash.slice(1)).get("t");
+    at.hash = "";
+    if (/^(http|ws)s?:$/.test(at.protocol)) {
+      at.protocol = at.protocol.replace("http", "ws");
+      at.pathname = "/";
+      at.search = "";
+    }
+    this.#url = at.href;
+    // Who we are, or else whether we may do without: before that is answered nothing else is sent.
+    this.#greeting = token ? { method: "rpc.auth", params: { token } } : { method: "rpc.ping", params: {} };
+    this.#WebSocket = options.WebSocket ?? /** @type {any} */ (globalThis).WebSocket;
+    if (!this.#WebSocket) throw new Error("there is no WebSocket here: give connect one, as that of the package ws");
+    this.#patience = options.patience ?? 10_000;
+    this.#onstate = options.onstate ?? (() => {});
+    this.#dial();
+  }
+
+  /** Calls a method, and returns its result. Of the other kinds it returns what there is now.
+   * @param {string} method @param {object} [params] @param {CallOptions} [options] @returns {Promise<any>} */
+  call(method, params = {}, { signal, timeout, retry } = {}) {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      /** @param {(x: any) => void} settle @param {any} x */
+      const end = (settle, x) => {
+        this.#cancel(request);
+        clearTimeout(clock);
+        signal?.removeEventListener("abort", abort);
+        settle(x);
+      };
+      const abort = () => end(reject, signal?.reason);
+      /** @type {Request} */
+      const request = {
+        message: { method, params, timeout: timeout && timeout / 1000 },
+        answered: (answer, link) => {
+          const error = errorOf(answer);
+          if (error?.name !== "rpc.Draining") return error ? end(reject, error) : end(resolve, answer.result);
+          link.leave(); // it was not started [E4], and the next server may do it
+          this.#start(request);
+        },
+        broken: (why) => (retry ? this.#start(request) : end(reject, why)),
+        ended: (why) => end(reject, why),
+      };
+      const late = { code: -32002, message: "the time is up", data: { name: "rpc.DeadlineExceeded" } };
+      const clock = timeout && setTimeout(() => end(reject, new SabirError(late)), timeout);
+      signal?.addEventListener("abort", abort);
+      try { this.#start(request); } catch (e) { end(reject, e); } // params that are no JSON
+    });
+  }
+
+  /** The values of a stream, one by one. Leaving the loop ends it. If the connection breaks, the loop throws.
+   * @param {string} method @param {object} [params] @param {WatchOptions} [options] @returns {AsyncGenerator<any>} */
+  async *stream(method, params, options) {
+    for await (const event of this.#watch(method, params, options, false)) if (event.kind === "item") yield event.value;
+  }
+
+  /** What happens in a topic, state or table, from now on and for good: see WatchEvent.
+   * @param {string} method @param {object} [params] @param {WatchOptions} [options] @returns {AsyncIterableIterator<WatchEvent<any>>} */
+  watch(method, params, options) {
+    return this.#watch(method, params, options, true);
+  }
+
+  /** The value of a state, and again each time it has changed.
+   * @param {string} method @param {object} [params] @param {WatchOptions} [options] @returns {AsyncGenerator<any>} */
+  async *state(method, params, options) {
+    for await (const event of this.watch(method, params, options)) if (event.kind === "item") yield event.value;
+  }
+
+  /** The rows of a table by key, all of them, and again each time one has changed. It is the same Map while the
+   * connection holds, and what there was remains while it is made again.
+   * @param {string} method @param {object} [params] @param {WatchOptions} [options] @returns {AsyncGenerator<Map<string, any>>} */
+  async *table(method, params, options) {
+    let rows = new Map();
+    let live = false;
+    for await (const event of this.watch(method, params, options)) {
+      if (event.kind === "item") rows.set(event.key, event.value);
+      else if (event.kind === "gone") rows.delete(event.key);
+      else if (event.kind === "live") live = true;
+      else { // all rows come again, and then live [S17], [S18]
+        rows = new Map();
+        live = false;
+      }
+      if (live) yield rows;
+    }
+  }
+
+  /** Ends everything under way, for good. */
+  close() {
+    this.#end(new Unanswered("closed", false));
+  }
+
+  /** @param {string} method @param {object|undefined} params @param {WatchOptions|undefined} options @param {boolean} follow */
+  #watch(method, params = {}, options = {}, follow) {
+    return new Watch({ start: (r) => this.#start(r), cancel: (r) => this.#cancel(r) }, { method, params }, options, follow);
+  }
+
+  /** Sends a request, now or when there is a link. @param {Request} request */
+  #start(request) {
+    request.link = undefined;
+    if (this.#over) return request.ended(this.#over);
+    if (this.#ready) return this.#link?.send(request);
+    JSON.stringify(request.message); // what is no JSON throws now, and not when its turn has come
+    this.#waiting.add(request);
+    if (request.patient) return;
+    request.timer = setTimeout(() => {
+      this.#cancel(request);
+      request.ended(new Unanswered("no connection to " + this.#url, false));
+    }, this.#patience);
+  }
+
+  #cancel(/** @type {Request} */ request) {
+    clearTimeout(request.timer);
+    this.#waiting.delete(request);
+    request.link?.cancel(request);
+  }
+
+  #dial() {
+    let since = Infinity; // when it was ready
+    /** @type {Request} */
+    const greeting = {
+      ...nobody,
+      message: this.#greeting,
+      answered: (answer) => {
+        const error = errorOf(answer);
+        if (error) return passing(error) ? link.break(error) : this.#end(error); // which would be the same each time
+        since = Date.now();
+        this.#ready = true;
+        this.#onstate("connected");
+        for (const request of [...this.#waiting]) {
+          this.#cancel(request);
+          this.#start(request);
+        }
+      },
+    };
+    /** @param {Error} why @param {Request[]} [orphans] */
+    const gone = (why, orphans) => {
+      if (orphans) this.#links.delete(link);
+      if (link === this.#link && !this.#over) {
+        this.#link = null;
+        if (this.#ready) this.#onstate("connecting", why);
+        this.#ready = false;
+        // Who is thrown out at once, time and again, comes back less and less often.
+        if (Date.now() - since > steady) this.#attempt = 0;
+        this.#timer = setTimeout(() => this.#dial(), jitter(this.#attempt++));
+      }
+      const broke = new Unanswered(why.message, true);
+      for (const request of orphans ?? []) this.#over ? request.ended(broke) : request.broken(broke);
+    };
+    const link = (this.#link = new Link(this.#url, this.#WebSocket, greeting, gone));
+    this.#links.add(link);
+  }
+
+  #end(/** @type {Error} */ why) {
+    if (this.#over) return;
+    this.#over = why;
+    this.#ready = false;
+    clearTimeout(this.#timer);
+    for (const link of [...this.#links]) link.break(why);
+    this.#onstate("closed", why);
+    for (const request of [...this.#waiting]) {
+      this.#cancel(request);
+      request.ended(why);
+    }
+  }
+}
+
+const steady = 10_000; // ms after which a connection was a good one
+
+/** How long to wait before an attempt, in ms. With full jitter: those who were thrown out together do not come back
+ * together. @param {number} attempt */
+const jitter = (attempt) => Math.random() * Math.min(30_000, 100 * 2 ** attempt);
+
+/** Who asked and does not care any more. @type {Request} */
+const nobody = { message: { method: "", params: {} }, answered() {}, broken() {}, ended() {} };
+
+/** What an answer says of a failure. @param {any} answer @returns {SabirError|null} */
+function errorOf({ error, result }) {
+  if (error && result == null) return new SabirError(error);
+  if (error == null && result !== undefined) return null;
+  return new SabirError({ message: "the answer is none", data: { name: "rpc.InvalidResult" } }); // [M12]
+}
+
+/** Whether an error may be gone with time or with another connection. @param {Error} error */
+const passing = ({ name }) => ["rpc.Unavailable", "rpc.OutcomeUnknown", "rpc.Draining", "rpc.Cancelled", "rpc.Busy"].includes(name);
+
+/** Items as they come. Whoever does not read them holds up who sends them: never more than `window` wait here.
+ * @implements {AsyncIterableIterator<WatchEvent<any>>} */
+class Watch {
+  #client; #window; #signal;
+  /** @type {Request} */ #request;
+  /** @type {WatchEvent<any>[]} */ #queue = [];
+  /** @type {{resolve: (r: IteratorResult<WatchEvent<any>>) => void, reject: (why: any) => void}[]} */ #readers = [];
+  #credit; // items that may still come without our asking for more
+  /** @type {Position|undefined} */ #position; // in a topic, of what has come
+  #live = false;
+  #known = false; // it has been live
+  #attempt = 0;
+  /** @type {any} */ #timer = 0;
+  #over = false;
+  /** @type {any} */ #failure = null;
+
+  /** @param {{start(r: Request): void, cancel(r: Request): void}} client @param {{method: string, params: object}} message
+   * @param {WatchOptions} options @param {boolean} follow go on after the connection broke */
+  constructor(client, message, { window = 256, since, signal }, follow) {
+    this.#client = client;
+    this.#window = this.#credit = window;
+    this.#position = since && { epoch: since.epoch, seq: since.seq };
+    this.#signal = signal;
+    const end = (/** @type {any} */ why) => this.#end(why);
+    this.#request = {
+      message, patient: follow,
+      told: (method, params) => (method === "rpc.live" ? this.#goLive(params) : this.#item(params)),
+      answered: (answer, link) => {
+        const error = errorOf(answer);
+        if (error?.name === "rpc.Draining") link.leave();
+        else if (!error || !follow || !this.#known || !passing(error)) return end(error);
+        this.#down(error);
+        this.#timer = setTimeout(this.#subscribe, jitter(this.#attempt++));
+      },
+      broken: (why) => {
+        if (!follow) return end(why);
+        this.#down(why);
+        this.#subscribe();
+      },
+      ended: end,
+    };
+    signal?.addEventListener("abort", this.#abort);
+    if (signal?.aborted) this.#end(signal.reason);
+    else this.#subscribe();
+  }
+
+  /** Asks for what comes after what we have. */
+  #subscribe = () => {
+    const { message } = this.#request;
+    message.since = this.#position;
+    // What still waits here has used its credit; but a window of 0 would be none at all. [S2]
+    message.window = this.#credit = this.#window && Math.max(1, this.#window - this.#queue.length);
+    this.#client.start(this.#request);
+  };
+
+  #goLive(/** @type {any} */ { epoch, seq, lost = 0 }) {
+    this.#live = this.#known = true;
+    this.#attempt = 0;
+    if (epoch !== undefined) this.#position = { epoch, seq };
+    this.#tell({ kind: "live", lost, ...this.#position });
+  }
+
+  #item(/** @type {any} */ { epoch = this.#position?.epoch, seq, lost = 0, key, value, gone, reset }) {
+    this.#credit--;
+    if (seq !== undefined) this.#position = { epoch, seq };
+    if (reset) this.#tell({ kind: "reset", lost });
+    else if (gone) this.#tell({ kind: "gone", key, lost });
+    else this.#tell({ kind: "item", value, lost, ...(key !== undefined && { key }), ...(seq !== undefined && this.#position) });
+  }
+
+  #down(/** @type {Error} */ why) {
+    if (this.#live) this.#tell({ kind: "down", why, lost: 0 });
+    this.#live = false;
+  }
+
+  #tell(/** @type {WatchEvent<any>} */ event) {
+    this.#queue.push(event);
+    this.#serve();
+  }
+
+  #abort = () => this.#stop(this.#signal?.reason);
+
+  #stop(/** @type {any} */ why) {
+    this.#queue = [];
+    this.#client.cancel(this.#request);
+    this.#end(why);
+  }
+
+  #end(/** @type {any} */ failure) {
+    if (this.#over) return;
+    this.#over = true;
+    this.#failure = failure;
+    clearTimeout(this.#timer);
+    this.#signal?.removeEventListener("abort", this.#abort);
+    this.#serve();
+  }
+
+  /** Hands what there is to those who wait for it. */
+  #serve() {
+    while (this.#readers.length && (this.#queue.length || this.#over)) {
+      const { resolve, reject } = /** @type {any} */ (this.#readers.shift());
+      const told = !this.#queue.length && this.#failure;
+      if (told) this.#failure = null; // once
+      if (told) reject(told);
+      else resolve(this.#queue.length ? { value: this.#queue.shift(), done: false } : { value: undefined, done: true });
+    }
+    const room = this.#window - this.#credit - this.#queue.length;
+    if (!this.#over && this.#window && room >= this.#window / 2 && this.#request.link?.more(this.#request, room)) this.#credit += room;
+  }
+
+  /** @returns {Promise<IteratorResult<WatchEvent<any>>>} */
+  next = () => new Promise((resolve, reject) => {
+    this.#readers.push({ resolve, reject });
+    this.#serve();
+  });
+
+  /** Ends it: what leaving a loop does. @returns {Promise<IteratorResult<WatchEvent<any>>>} */
+  async return() {
+    this.#stop(null);
+    return { value: undefined, done: true };
+  }
+
+  [Symbol.asyncIterator] = () => this;
+}
+
+const silence = 25_000; // ms without a word after which we ask
+const deadline = 10_000; // ms for the answer
+
+/** One WebSocket, until it breaks. */
+class Link {
+  #socket; #gone;
+  /** @type {Map<number, Request>} */ #requests = new Map();
+  #id = 0;
+  #heard = Date.now();
+  #asked = 0; // when we did, if that was after the last word
+  /** @type {any} */ #timer = 0;
+  #broken = false;
+  #left = false;
+  /** @type {Error|undefined} */ #said; // by the other side, about all of it
+
+  /** @param {string} url @param {any} WebSocket @param {Request} greeting
+   * @param {(why: Error, orphans?: Request[]) => void} gone it takes no more requests; with orphans, it answers no more */
+  constructor(url, WebSocket, greeting, gone) {
+    this.#gone = gone;
+    this.#socket = new WebSocket(url);
+    this.#socket.onopen = () => {
+      this.#timer = setInterval(() => this.#ask(), 5000);
+      this.#timer.unref?.(); // in node, where it would keep the process
+      this.send(greeting);
+    };
+    this.#socket.onmessage = (/** @type {any} */ event) => this.#hear(event.data);
+    this.#socket.onerror = () => {}; // the end follows
+    this.#socket.onclose = () => this.break(this.#said ?? new Error("the connection broke"));
+  }
+
+  /** @param {Request} request */
+  send(request) {
+    const id = ++this.#id;
+    this.#write({ id, ...request.message });
+    this.#requests.set(id, Object.assign(request, { id, link: this }));
+  }
+
+  /** Ends a request, whose answer still comes. [S7] @param {Request} request */
+  cancel({ id = 0 }) {
+    if (!this.#requests.has(id)) return;
+    this.#requests.set(id, nobody);
+    this.#write({ method: "rpc.cancel", params: { id } });
+  }
+
+  /** @param {Request} request @param {number} n */
+  more({ id = 0 }, n) {
+    const there = this.#requests.has(id);
+    if (there) this.#write({ method: "rpc.more", params: { id, n } });
+    return there;
+  }
+
+  /** Takes no more requests, and ends with the last that is under way. [O9] */
+  leave() {
+    const why = new Error("the server is stopping");
+    if (!this.#left) this.#gone(why);
+    this.#left = true;
+    if (!this.#requests.size) this.break(why);
+  }
+
+  break(/** @type {Error} */ why) {
+    if (this.#broken) return;
+    this.#broken = true;
+    clearInterval(this.#timer);
+    this.#socket.onmessage = this.#socket.onclose = null;
+    this.#socket.close();
+    const orphans = [...this.#requests.values()];
+    this.#requests.clear();
+    this.#gone(why, orphans);
+  }
+
+  #write(/** @type {object} */ message) {
+    if (!this.#broken) this.#socket.send(JSON.stringify({ jsonrpc: "2.0", ...message }));
+  }
+
+  #hear(/** @type {any} */ data) {
+    let m;
+    try {
+      m = Object(JSON.parse(data));
+    } catch {
+      return this.break(new Error("what came is no JSON"));
+    }
+    this.#heard = Date.now();
+    this.#asked = 0;
+    if (m.method === "rpc.item" || m.method === "rpc.live") this.#requests.get(m.params?.id)?.told?.(m.method, m.params);
+    else if (m.method === "rpc.goaway") this.leave();
+    else if (m.method !== undefined) this.#decline(m);
+    else if (m.id === null) this.#said = new SabirError(m.error);
+    else this.#answer(m);
+  }
+
+  #answer(/** @type {any} */ m) {
+    const request = this.#requests.get(m.id);
+    if (!request) return;
+    this.#requests.delete(m.id);
+    request.answered(m, this);
+    if (this.#left) this.leave();
+  }
+
+  /** We offer nothing, and say so to who asks. @param {any} m */
+  #decline({ id, method }) {
+    const error = { code: -32601, message: "nothing is offered here", data: { name: "rpc.MethodNotFound", params: { method } } };
+    if (id !== undefined) this.#write({ id, error });
+  }
+
+  /** Finds out that the other side is gone where nothing says so. It is not enough that nothing came for long: we may
+   * have slept. */
+  #ask() {
+    const now = Date.now();
+    if (this.#asked && now - this.#asked >= deadline) return this.break(new Error("the server does not answer"));
+    if (this.#asked || now - this.#heard < silence) return;
+    this.#asked = now;
+    this.send({ ...nobody, message: { method: "rpc.ping", params: {} } });
+  }
+}

@@ -1,0 +1,171 @@
+package web_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/sabir-ipc/sabir/examples/probe"
+	"github.com/sabir-ipc/sabir/web"
+)
+
+// What docs/web.md says of proxies, with real ones.
+
+func TestNginx(t *testing.T) {
+	s := serve(t, probe.New(), &web.Options{Origins: []string{"https://lounge.example"}})
+	port := freePort(t)
+	// What a machine has around the part that we show.
+	config := "daemon off; master_process off; pid nginx.pid; error_log stderr;\n" + change(t, "nginx.conf",
+		"listen 80", "listen 127.0.0.1:"+port, "localhost:7224", "localhost:"+s.port,
+		"http {\n", "http {\n\taccess_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; scgi_temp_path s; uwsgi_temp_path u;\n")
+	behind(t, s, port, config, "nginx", "-e", "stderr", "-p", ".", "-c", "config")
+}
+
+func TestCaddy(t *testing.T) {
+	s := serve(t, probe.New(), &web.Options{Origins: []string{"https://lounge.example"}})
+	port := freePort(t)
+	config := "{\n\tadmin off\n}\n" + change(t, "lounge.caddy", "lounge.example {", "http://lounge.example:"+port+" {", "localhost:7224", "localhost:"+s.port)
+	behind(t, s, port, config, "caddy", "run", "--config", "config", "--adapter", "caddyfile")
+}
+
+func change(t *testing.T, name string, pairs ...string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "examples", "proxy", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		if !bytes.Contains(text, []byte(pairs[i])) {
+			t.Fatalf("%s has no %q", name, pairs[i])
+		}
+		text = bytes.ReplaceAll(text, []byte(pairs[i]), []byte(pairs[i+1]))
+	}
+	return string(text)
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	return port
+}
+
+// behind runs a proxy and asks through it as browsers do.
+func behind(t *testing.T, s *served, port, config, name string, args ...string) {
+	t.Helper()
+	if slices.Contains(strings.Split(os.Getenv("SABIR_SKIP"), ","), name) {
+		t.Skip("SABIR_SKIP has " + name)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "config"), []byte(config), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	proxy := exec.Command(name, args...)
+	proxy.Dir, proxy.Env = dir, append(os.Environ(), "HOME="+dir, "XDG_CONFIG_HOME="+dir, "XDG_DATA_HOME="+dir)
+	var log bytes.Buffer
+	proxy.Stdout, proxy.Stderr = &log, &log
+	if err := proxy.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { proxy.Wait(); close(ended) }()
+	t.Cleanup(func() {
+		proxy.Process.Signal(syscall.SIGTERM)
+		<-ended
+		if t.Failed() {
+			t.Logf("%s", &log)
+		}
+	})
+	at := "127.0.0.1:" + port
+	for { // it says nothing when it listens
+		conn, err := net.Dial("tcp", at)
+		if err == nil {
+			conn.Close()
+			break
+		}
+		select {
+		case <-ended:
+			t.Fatal(name + " has ended")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", at)
+	}}}
+	defer client.CloseIdleConnections()
+	get := func(host, path string, head http.Header) *http.Response {
+		t.Helper()
+		r, _ := http.NewRequestWithContext(t.Context(), "GET", "http://"+host+path, nil)
+		r.Header = head
+		answer, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { answer.Body.Close() })
+		return answer
+	}
+	bearer := http.Header{"Authorization": {"Bearer " + s.token}, "Origin": {"https://lounge.example"}}
+	host := "lounge.example"
+	if name == "caddy" {
+		host += ":" + port
+	}
+	if a := get(host, "/probe.echo?text=x", bearer); a.StatusCode != http.StatusOK || a.Header.Get("Access-Control-Allow-Origin") != "https://lounge.example" {
+		t.Errorf("with a bearer: %v", a.Status)
+	}
+	if a := get(host, "/probe.echo?text=x", http.Header{}); a.StatusCode != http.StatusUnauthorized {
+		t.Errorf("without: %v", a.Status)
+	}
+	if a := get(host, "/", http.Header{}); a.StatusCode != http.StatusOK {
+		t.Errorf("the page: %v", a.Status)
+	}
+	if name != "caddy" { // which itself has only this one
+		if a := get("evil.test", "/probe.echo?text=x", bearer); a.StatusCode != http.StatusMisdirectedRequest {
+			t.Errorf("another name: %v", a.Status)
+		}
+	}
+	// Events are not kept until there are many.
+	events := bufio.NewScanner(get(host, "/probe.tick?name=p", http.Header{"Authorization": bearer["Authorization"], "Accept": {"text/event-stream"}}).Body)
+	until := func(prefix string) {
+		t.Helper()
+		for events.Scan() {
+			if strings.HasPrefix(events.Text(), prefix) {
+				return
+			}
+		}
+		t.Fatalf("no %s: %v", prefix, events.Err())
+	}
+	until("event: live")
+	for range 3 {
+		s.do(t, http.DefaultClient, "POST", "/probe.publish", `{"name":"p","times":1}`)
+		until(`data: {"seq":`)
+	}
+	ws, _, err := websocket.Dial(t.Context(), "ws://"+host+"/", &websocket.DialOptions{HTTPClient: client, HTTPHeader: http.Header{"Origin": {"https://lounge.example"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.CloseNow()
+	say(t, ws, `{"id":1,"method":"rpc.auth","params":{"token":"`+s.token+`"}}`)
+	if got := hear(t, ws); !strings.Contains(got, `"level":"write"`) {
+		t.Error(got)
+	}
+	say(t, ws, `{"id":2,"method":"probe.echo","params":{"text":"hi"}}`)
+	expect(t, ws, `{"id":2,"result":{"text":"hi"}}`)
+	if _, answer, err := websocket.Dial(t.Context(), "ws://"+host+"/", &websocket.DialOptions{HTTPClient: client, HTTPHeader: http.Header{"Origin": {"http://evil.test"}}}); err == nil || answer.StatusCode != http.StatusForbidden {
+		t.Errorf("a foreign page: %v %v", answer, err)
+	}
+}

@@ -1,0 +1,229 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/sabir-ipc/sabir"
+	"github.com/sabir-ipc/sabir/wire"
+)
+
+func upgrades(r *http.Request) bool {
+	return r.Method == http.MethodGet && strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+}
+
+// maxStranger is how long a message may be until its sender is known. spec [K3]
+const maxStranger = 4 << 10
+
+// socket makes the request a WebSocket, which is a connection like others. spec [H11]
+func (v *visit) socket() {
+	var caller *sabir.Caller
+	token, ok := v.bearer()
+	who, err := v.visitor.Caller(token, v.passedOn())
+	switch {
+	case err == nil:
+		caller = &who
+	case !ok || token != "":
+		v.fail(err)
+		return
+	}
+	// Where it comes from was looked at before; the library would compare Origin and Host alone.
+	ws, err := websocket.Accept(v.w, v.r, &websocket.AcceptOptions{InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled})
+	if err != nil {
+		return // it has answered
+	}
+	ws.SetReadLimit(-1) // frames judges itself, and answers
+	f := &frames{ws: ws, under: v.visitor}
+	f.ctx, f.cancel = context.WithCancel(v.door.Base())
+	f.max.Store(maxStranger)
+	v.visitor.Attach(f, caller, func() { f.max.Store(int64(2 * v.door.Limits().Message)) })
+}
+
+// frames shows a WebSocket as the stream that the core knows: lines, or byte strings after the magic. As of other
+// connections one goroutine reads and one writes.
+type frames struct {
+	ws     *websocket.Conn
+	under  io.Closer // the connection itself
+	ctx    context.Context
+	cancel context.CancelFunc
+	max    atomic.Int64 // bytes of a message; grows when the caller is known
+
+	kind  websocket.MessageType // of the reader; zero before the first
+	in    []byte                // what Read has not returned
+	spare []byte                // memory of in
+
+	sends   atomic.Int32   // the kind as the writer sees it
+	out     io.WriteCloser // a message that is longer than a Write
+	missing int            // bytes of it, in CBOR
+	head    []byte         // of a byte string that is not whole
+
+	faulty  atomic.Bool // the other side broke the rules of WebSockets
+	closing sync.Once
+}
+
+var errKind = errors.New("text and binary frames on one WebSocket")
+
+// Read returns what messages hold, each ended as its framing ends it.
+func (f *frames) Read(p []byte) (int, error) {
+	for len(f.in) == 0 {
+		if err := f.next(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, f.in)
+	f.in = f.in[n:]
+	return n, nil
+}
+
+// next reads one message. A part of one that is too long is enough: the core then says so, and closes.
+func (f *frames) next() error {
+	kind, r, err := f.ws.Reader(f.ctx)
+	if err != nil {
+		var network net.Error
+		broke := errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.As(err, &network) || f.ctx.Err() != nil
+		f.faulty.Store(!broke && websocket.CloseStatus(err) < 0)
+		return fmt.Errorf("websocket: %v", err) // no io.EOF: nobody waits for answers any more
+	}
+	buf := bytes.NewBuffer(f.spare[:0])
+	const headRoom = 5 // for the head of a byte string
+	buf.Write(make([]byte, headRoom))
+	if _, err := buf.ReadFrom(io.LimitReader(r, f.max.Load()+1)); err != nil {
+		return err
+	}
+	f.spare = buf.Bytes()
+	if cap(f.spare) > 64<<10 {
+		f.spare = nil
+	}
+	message := buf.Bytes()[headRoom:]
+	first := f.kind == 0
+	switch {
+	case first:
+		f.kind = kind
+		f.sends.Store(int32(kind))
+	case f.kind != kind:
+		f.ws.Close(websocket.StatusUnsupportedData, errKind.Error())
+		return errKind
+	}
+	if kind == websocket.MessageText {
+		for i, b := range message {
+			if b == '\n' || b == '\r' {
+				message[i] = '\t' // between values as good, inside of a text as bad
+			}
+		}
+		f.in = append(bytes.TrimLeft(message, " \t"), '\n')
+		return nil
+	}
+	f.in = byteString(buf.Bytes(), headRoom)
+	if first {
+		f.in = append(append([]byte(nil), wire.Magic[:]...), f.in...)
+	}
+	return nil
+}
+
+// byteString writes the head of the message that begins at room, in the room before it. spec [C1]
+func byteString(buf []byte, room int) []byte {
+	const bytesOf32 = 2<<5 | 26
+	binary.BigEndian.PutUint32(buf[room-4:], uint32(len(buf)-room))
+	buf[room-5] = bytesOf32
+	return buf[room-5:]
+}
+
+// Write sends what stands for whole messages as one frame each. What is longer than p is sent in pieces, so that it
+// is not kept.
+func (f *frames) Write(p []byte) (n int, err error) {
+	ctx, cancel := context.WithTimeout(f.ctx, writeTime)
+	defer cancel()
+	if websocket.MessageType(f.sends.Load()) == websocket.MessageBinary {
+		return len(p), f.writeCBOR(ctx, p)
+	}
+	return len(p), f.writeLines(ctx, p)
+}
+
+func (f *frames) writeLines(ctx context.Context, p []byte) error {
+	for len(p) > 0 {
+		i := bytes.IndexByte(p, '\n')
+		whole := i >= 0
+		if !whole {
+			i = len(p)
+		}
+		if err := f.piece(ctx, websocket.MessageText, p[:i], whole); err != nil {
+			return err
+		}
+		p = p[min(i+1, len(p)):]
+	}
+	return nil
+}
+
+func (f *frames) writeCBOR(ctx context.Context, p []byte) error {
+	for len(p) > 0 {
+		if f.missing == 0 {
+			const headSize = 5 // as the core writes it
+			n := min(headSize-len(f.head), len(p))
+			f.head = append(f.head, p[:n]...)
+			p = p[n:]
+			if len(f.head) < headSize {
+				return nil
+			}
+			f.missing = int(binary.BigEndian.Uint32(f.head[1:]))
+			f.head = f.head[:0]
+		}
+		n := min(f.missing, len(p))
+		f.missing -= n
+		if err := f.piece(ctx, websocket.MessageBinary, p[:n], f.missing == 0); err != nil {
+			return err
+		}
+		p = p[n:]
+	}
+	return nil
+}
+
+// piece sends a part of a message, or a whole one.
+func (f *frames) piece(ctx context.Context, kind websocket.MessageType, p []byte, last bool) (err error) {
+	if last && f.out == nil {
+		return f.ws.Write(ctx, kind, p)
+	}
+	if f.out == nil {
+		// It ends with the connection and not with this Write.
+		if f.out, err = f.ws.Writer(f.ctx, kind); err != nil {
+			return err
+		}
+	}
+	stop := context.AfterFunc(ctx, func() {
+		if ctx.Err() == context.DeadlineExceeded {
+			f.ws.CloseNow()
+		}
+	})
+	defer stop()
+	if _, err = f.out.Write(p); err != nil || !last {
+		return err
+	}
+	err = f.out.Close()
+	f.out = nil
+	return err
+}
+
+// Close says goodbye to whoever listens for it, and not for long.
+func (f *frames) Close() error {
+	f.closing.Do(func() {
+		late := time.AfterFunc(time.Second, func() { f.under.Close() }) // a peer that does not answer would hold us for five
+		defer late.Stop()
+		status := websocket.StatusNormalClosure
+		if f.faulty.Load() {
+			status = websocket.StatusProtocolError
+		}
+		f.ws.Close(status, "")
+		f.cancel()
+	})
+	return nil
+}

@@ -1,0 +1,68 @@
+package wire
+
+import (
+	"math/bits"
+	"sync"
+	"unsafe"
+)
+
+// Buffers for large messages go from one to the next. New ones would have to be
+// cleared and, once the heap is small again, mapped again page by page: a third
+// of the time to echo a megabyte. The garbage collector empties the pools.
+var buffers [buffersUpTo]sync.Pool // of *byte: the first of a buffer of largeBuffer<<i bytes
+
+const (
+	largeBuffer  = 64 << 10
+	buffersUpTo  = 9 // 16 MiB
+	bufferMargin = 512
+)
+
+// TakeBuffer returns an empty buffer of at least that capacity. It need not be
+// given back.
+func TakeBuffer(size int) []byte {
+	i := bits.Len(uint(max(size-1, 0) / largeBuffer))
+	if i >= buffersUpTo {
+		return make([]byte, 0, size)
+	}
+	if first, ok := buffers[i].Get().(*byte); ok {
+		return unsafe.Slice(first, largeBuffer<<i)[:0]
+	}
+	return make([]byte, 0, largeBuffer<<i)
+}
+
+// smallBuffers are those that a Reader begins with, of *[smallBuffer]byte.
+var smallBuffers sync.Pool
+
+func takeSmall() []byte {
+	if b, ok := smallBuffers.Get().(*[smallBuffer]byte); ok {
+		return b[:]
+	}
+	return make([]byte, smallBuffer)
+}
+
+// GiveFrame gives away what [Reader.Detach] returned, when nobody holds a part
+// of it any more.
+func GiveFrame(b []byte) {
+	if cap(b) == smallBuffer {
+		smallBuffers.Put((*[smallBuffer]byte)(b[:smallBuffer]))
+		return
+	}
+	GiveBuffer(b)
+}
+
+// GiveBuffer gives a buffer away if it is large. Nobody may hold a part of it.
+func GiveBuffer(b []byte) {
+	if cap(b) < largeBuffer {
+		return
+	}
+	i := min(bits.Len(uint(cap(b)/largeBuffer))-1, buffersUpTo-1)
+	buffers[i].Put(unsafe.SliceData(b))
+}
+
+// room returns dst with room for n bytes and what may follow them.
+func room(dst []byte, n int) []byte {
+	if n < largeBuffer || cap(dst)-len(dst) >= n {
+		return dst
+	}
+	return append(TakeBuffer(len(dst)+n+bufferMargin), dst...)
+}
