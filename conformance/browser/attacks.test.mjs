@@ -35,9 +35,10 @@ async function nothingRan() {
 }
 
 describe('Chromium', { timeout: 300_000 }, () => {
-  test('case 47: a rebound name', async () => {
+  test('case 47: a rebound name', async (t) => {
     const page = await browser.page()
     const name = await rebinding(() => daemon.port)
+    t.after(name.end)
     const at = `http://evil.test:${name.port}`
     await page.goto(at + '/before')
     name.rebind()
@@ -47,7 +48,6 @@ describe('Chromium', { timeout: 300_000 }, () => {
     assert.equal((await page.goto(at + '/')).status(), 421)
     assert.ok(page.seen.every((line) => line === 'GET /before 200' || line.endsWith(' 421')), page.seen.join('\n'))
     await nothingRan()
-    name.end()
     assert.equal((await page.goto(`http://lounge.test:${daemon.port}/`)).status(), 200) // the owner gave it that name
     await page.close()
   })

@@ -46,21 +46,32 @@ export async function site(pages) {
 }
 
 // What rebinding a name looks like to who is reached by it: at first a page comes from there, then it is somebody else.
+// Which of them is asked shows with the first bytes: a browser opens connections before it has something to say.
 export async function rebinding(to) {
   let rebound = false
+  const open = new Set()
   const server = net.createServer((near) => {
+    open.add(near)
+    near.on('close', () => open.delete(near))
     near.on('error', () => {})
-    if (!rebound) {
-      near.once('data', () => near.end('HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: 6\r\n\r\n<body>'))
-      return
-    }
-    const far = net.connect(to(), '127.0.0.1')
-    far.on('error', () => near.destroy())
-    near.pipe(far).pipe(near)
+    near.once('data', (first) => {
+      if (!rebound) return near.end('HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: 6\r\n\r\n<body>')
+      const far = net.connect(to(), '127.0.0.1')
+      far.on('error', () => near.destroy())
+      far.write(first)
+      near.pipe(far).pipe(near)
+    })
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  return { port: server.address().port, rebind: () => { rebound = true }, end: () => server.close() }
+  return {
+    port: server.address().port,
+    rebind: () => { rebound = true },
+    end() {
+      server.close()
+      for (const near of open) near.destroy()
+    },
+  }
 }
 
 // Run in a page: tries everything by which a page reaches a server, and tells what came of it. Nothing may be readable.
