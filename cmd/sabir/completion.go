@@ -78,8 +78,8 @@ func (a *app) completeService(ctx context.Context, alone bool) (all []string) {
 		dot = ""
 	}
 	if address := a.addressOf(""); address != "" {
-		services, _ := a.ask(ctx, address)
-		for _, s := range services {
+		f, _ := a.ask(ctx, address)
+		for _, s := range f.services {
 			all = append(all, described(s.Name+dot, s.Doc))
 		}
 		return all

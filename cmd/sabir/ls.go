@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/codec"
+	"github.com/sabir-ipc/sabir/hub"
 	"github.com/sabir-ipc/sabir/idl"
 	"github.com/sabir-ipc/sabir/transport"
 	"github.com/sabir-ipc/sabir/wire"
@@ -25,7 +27,8 @@ func (a *app) lsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "ls", Short: "list the services that are here",
 		Long: `List the sockets that are here with the services behind each, their version and
-what they say of themselves. With -a, those at that address.
+what they say of themselves. With -a, those at that address. What a hub offers
+at a socket of its own name is listed there alone.
 
 In a pipe each line is an object: service, version, doc, address, path, and for
 a socket that does not answer error in place of the first three.`,
@@ -45,6 +48,7 @@ a socket that does not answer error in place of the first three.`,
 type found struct {
 	address, path string
 	services      []offered
+	own           map[string]string // sockets that a hub here made for services, by their names
 	fault         string
 }
 
@@ -88,9 +92,8 @@ func (a *app) ls(ctx context.Context) error {
 		free <- struct{}{}
 		asking.Go(func() {
 			defer func() { <-free }()
-			f := found{address: entry.Name, path: entry.Path}
-			services, err := a.ask(ctx, transport.Address{Scheme: "unix", Path: entry.Path}.String())
-			if f.services = services; err != nil {
+			f, err := a.ask(ctx, transport.Address{Scheme: "unix", Path: entry.Path}.String())
+			if f.address, f.path = entry.Name, entry.Path; err != nil {
 				f.fault = whyNot(err)
 			}
 			all[i] = f
@@ -100,32 +103,66 @@ func (a *app) ls(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return a.printFound(all)
+	return a.printFound(once(all))
+}
+
+// once leaves out at a hub what is found at the socket that it made for it: that
+// is one service, and calls by its name go there.
+func once(all []found) []found {
+	var left []found
+	for _, f := range all {
+		n := len(f.services)
+		f.services = slices.DeleteFunc(f.services, func(s offered) bool {
+			return slices.ContainsFunc(all, func(other found) bool {
+				return other.path == f.own[s.Name] && other.path != f.path && other.offers(s.Name)
+			})
+		})
+		if n == 0 || len(f.services) > 0 {
+			left = append(left, f)
+		}
+	}
+	return left
+}
+
+func (f *found) offers(service string) bool {
+	return slices.ContainsFunc(f.services, func(s offered) bool { return s.Name == service })
 }
 
 // lsOne lists what is at one address, which had better answer.
 func (a *app) lsOne(ctx context.Context, address string) error {
-	services, err := a.ask(ctx, address)
+	f, err := a.ask(ctx, address)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return &tooLate{address, a.patience()}
 	case err != nil:
 		return regarding(address, silent(address, err))
 	}
-	return a.printFound([]found{{address: address, services: services}})
+	f.address = address
+	return a.printFound([]found{f})
 }
 
 // ask asks whoever is at an address what is there.
-func (a *app) ask(ctx context.Context, address string) ([]offered, error) {
+func (a *app) ask(ctx context.Context, address string) (f found, err error) {
 	ctx, cancel := context.WithTimeout(ctx, a.patience())
 	defer cancel()
 	client, err := a.dial(ctx, address, false)
 	if err != nil {
-		return nil, err
+		return f, err
 	}
 	defer client.Close()
 	info, err := sabir.Do[struct{ Services []offered }](ctx, client, "rpc.info", nil)
-	return info.Services, err
+	if f.services = info.Services; err != nil || !f.offers(hub.Name) {
+		return f, err
+	}
+	// Who may not read at the hub sees twice what is there: better than to miss it.
+	rows, _ := sabir.Do[[]sabir.Row[struct{ Socket *string }]](ctx, client, hub.Name+".services", nil)
+	f.own = make(map[string]string)
+	for _, row := range rows {
+		if row.Value.Socket != nil {
+			f.own[row.Key] = *row.Value.Socket
+		}
+	}
+	return f, nil
 }
 
 func (a *app) patience() time.Duration {
