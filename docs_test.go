@@ -25,7 +25,7 @@ import (
 //	                 any order. A background line without output is awaited by the socket that it makes.
 //	```go [FILE]     occurs in a file under examples/; with FILE it is written there for the sh blocks after it, and all
 //	                 blocks of FILE together are a whole file under examples/
-//	```python FILE   is written to FILE, which a later sh line must run
+//	```python FILE   is written to FILE, which a later sh line must name; so is bash, and sabir with FILE
 //	```sabir         occurs in a .sabir file under examples/; so do html, nginx and caddy in theirs
 //	```text          is neither
 
@@ -78,7 +78,11 @@ type docPage struct {
 // check tries one block. tool is called where a line needs a program that may be missing; false: go on without it.
 func (p *docPage) check(b docBlock, tool func(name, line string) bool) error {
 	p.counts[b.lang]++
-	switch b.lang {
+	lang := b.lang
+	if lang == "sabir" && b.name != "" {
+		lang = "python"
+	}
+	switch lang {
 	case "text":
 		return nil
 	case "sh":
@@ -98,7 +102,7 @@ func (p *docPage) check(b docBlock, tool func(name, line string) bool) error {
 		if old := p.files[filepath.Join(p.shell.dir, b.name)]; old != "" {
 			b.text = old + "\n" + b.text
 		}
-	case "python":
+	case "python", "bash":
 		p.idle[b.name] = b.line
 	default:
 		return fmt.Errorf("a block of %q is neither run nor compared: mark it text, or teach docs_test.go", b.lang)
@@ -517,6 +521,8 @@ func TestDocsNotice(t *testing.T) {
 		{"not the whole", "```go main.go\ntype Guest struct{ Name string }\n```\n", "not the whole"},
 		{"other sabir", "```sabir\nmethod shout()\n```\n", "no .sabir file"},
 		{"unused script", "```python x.py\nprint(1)\n```\n", "nothing runs x.py"},
+		{"unused description", "```sabir x.sabir\nservice x 1\n```\n", "nothing runs x.sabir"},
+		{"script", "```bash x.sh\necho one\n```\n```sh\n$ bash x.sh\none\n```\n", ""},
 		{"unknown", "```json\n{}\n```\n", "neither run nor compared"},
 		{"unmarked", "```\n{}\n```\n", "neither run nor compared"},
 		{"indented", "  ```sh\n  $ false\n  ```\n", "at the margin"},

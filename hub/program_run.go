@@ -21,17 +21,13 @@ import (
 type run struct {
 	*Program
 	member *programMember
-	call   *sabir.Call
-	sink   sabir.Sink
+	name   string // of the caller
+	level  sabir.Access
 	params []byte // as JSON
 }
 
-var (
-	errEnough = errors.New("enough") // no more of the command is wanted
-	errEnded  = errors.New("the command has ended, and was to go on as long as somebody listens")
-)
-
-func (r *run) run(ctx context.Context) (body sabir.Body, err error) {
+// run starts the command, has what it prints read, and says how it has ended.
+func (r *run) run(ctx context.Context, read func(out io.Reader) (sabir.Body, error)) (body sabir.Body, err error) {
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	args := append(append([]string(nil), r.command[1:]...), r.member.Name)
@@ -54,8 +50,8 @@ func (r *run) run(ctx context.Context) (body sabir.Body, err error) {
 		defer close(quiet)
 		endGroup(cmd.Process.Pid, gone, patience)
 	})
-	body, err = r.read(ctx, out)
-	itself := err == nil || err == errEnded || r.member.Kind == idl.Method // all it printed is read: how it ends is up to it
+	body, err = read(out)
+	itself := err == nil || r.member.Kind == idl.Method // all it printed is read: how it ends is up to it
 	if !itself {
 		stop()
 	}
@@ -69,12 +65,10 @@ func (r *run) run(ctx context.Context) (body sabir.Body, err error) {
 	switch {
 	case ctx.Err() != nil:
 		return sabir.Body{}, ctx.Err()
-	case errors.Is(err, errEnough):
-		return body, nil
 	case itself && errors.As(ended, &status):
 		return sabir.Body{}, r.failure(status.ExitCode(), []byte(said.text()))
 	case err != nil:
-		r.log.Error("command failed", "method", r.call.Method, "err", err, "stderr", said.text())
+		r.log.Error("command failed", "method", r.service.Name+"."+r.member.Name, "err", err, "stderr", said.text())
 		return sabir.Body{}, err
 	case ended != nil:
 		return sabir.Body{}, ended
@@ -99,7 +93,7 @@ func endGroup(pid int, gone <-chan struct{}, patience time.Duration) {
 func (r *run) variables() []string {
 	env := []string{
 		"SABIR_SERVICE=" + r.service.Name, "SABIR_MEMBER=" + r.member.Name,
-		"SABIR_CALLER=" + r.call.Caller.Name, "SABIR_LEVEL=" + string(r.call.Caller.Level),
+		"SABIR_CALLER=" + r.name, "SABIR_LEVEL=" + string(r.level),
 	}
 	v := wire.Value{Enc: wire.JSON, Raw: r.params}
 	c := v.Cursor()
@@ -122,29 +116,15 @@ func (r *run) variables() []string {
 	return env
 }
 
-// read takes what the command prints for what it is.
-func (r *run) read(ctx context.Context, out io.Reader) (sabir.Body, error) {
-	switch r.member.Kind {
-	case idl.Stream:
-		return r.stream(ctx, out)
-	case idl.Topic:
-		return r.topic(ctx, out)
-	case idl.State:
-		return r.state(ctx, out)
-	}
-	return r.result(out)
-}
-
-func (r *run) give(ctx context.Context, it sabir.Item) error {
-	if err := r.sink.Ready(ctx); err != nil {
-		return err
-	}
-	return r.sink.Item(it)
-}
-
-func (r *run) stream(ctx context.Context, out io.Reader) (sabir.Body, error) {
-	if r.sink != nil {
-		return sabir.Body{}, r.items(out, func(b sabir.Body) error { return r.give(ctx, sabir.Item{Value: b}) })
+// stream gives each line as an item, or all of them as a list.
+func (r *run) stream(ctx context.Context, out io.Reader, sink sabir.Sink) (sabir.Body, error) {
+	if sink != nil {
+		return sabir.Body{}, r.items(out, func(b sabir.Body) error {
+			if err := sink.Ready(ctx); err != nil {
+				return err
+			}
+			return sink.Item(sabir.Item{Value: b})
+		})
 	}
 	list := []byte("[")
 	err := r.items(out, func(b sabir.Body) (err error) {
@@ -157,56 +137,4 @@ func (r *run) stream(ctx context.Context, out io.Reader) (sabir.Body, error) {
 		return err
 	})
 	return sabir.RawBody(wire.Value{Enc: wire.JSON, Raw: append(list, ']')}), err
-}
-
-// topic counts its items from 1 in each run: there is no history.
-func (r *run) topic(ctx context.Context, out io.Reader) (body sabir.Body, err error) {
-	epoch, seq := newID(), int64(0)
-	lost := int64(0)
-	if r.call.Since != nil {
-		lost = -1
-	}
-	if r.sink == nil {
-		err := r.items(out, func(b sabir.Body) error {
-			raw, err := b.JSON()
-			if err != nil {
-				return err
-			}
-			text := fmt.Sprintf(`{"epoch":%q,"seq":1,"lost":%d,"items":[%s]}`, epoch, lost, raw)
-			body = sabir.RawBody(wire.Value{Enc: wire.JSON, Raw: []byte(text)})
-			return errEnough
-		})
-		return body, ended(err)
-	}
-	if err := r.sink.Live(sabir.Live{Epoch: epoch, Lost: lost}); err != nil {
-		return sabir.Body{}, err
-	}
-	return sabir.Body{}, ended(r.items(out, func(b sabir.Body) error {
-		seq++
-		return r.give(ctx, sabir.Item{Seq: seq, Value: b})
-	}))
-}
-
-func (r *run) state(ctx context.Context, out io.Reader) (body sabir.Body, err error) {
-	live := false
-	err = r.items(out, func(b sabir.Body) error {
-		if r.sink == nil {
-			body = b
-			return errEnough
-		}
-		if err := r.give(ctx, sabir.Item{Value: b}); err != nil || live {
-			return err
-		}
-		live = true
-		return r.sink.Live(sabir.Live{})
-	})
-	return body, ended(err)
-}
-
-// ended says that a command which should go on for ever did not.
-func ended(err error) error {
-	if err == nil {
-		return errEnded
-	}
-	return err
 }

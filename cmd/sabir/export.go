@@ -35,8 +35,13 @@ SABIR_SERVICE, SABIR_MEMBER, SABIR_CALLER and SABIR_LEVEL say what is called by
 whom.
 
 What it prints is the result: an object, or the value of the one field, texts
-bare. Of a stream, a topic or a state each line is an item; topics and states
-run as long as somebody listens. Params and results are checked.
+bare. Of a stream, a topic or a state each line is an item. Of a table a line is
+{"key":…,"value":…} or {"key":…,"gone":true}, and an empty line ends a list of
+all rows: what was not in it is gone. Params and results are checked.
+
+For a topic, state or table COMMAND runs once as long as somebody listens, and
+for a topic, which has a history, a minute longer: for all callers if the member
+is common, and then SABIR_CALLER is empty, else for each.
 
 With a status that is not zero, its last line on stderr may be the name of a
 declared error and its params, as in: NoSuchRoom {"room":"dev"}. Else it is the
@@ -84,6 +89,7 @@ func (a *app) export(ctx context.Context, file string, command []string, e expor
 	if err != nil {
 		return &usage{fmt.Sprintf("%s: %v", file, err), ""}
 	}
+	defer p.Close()
 	name := f.Service.Name
 	if e.to != "" {
 		return sabir.Export(ctx, e.to, p, &sabir.ExportOptions{
