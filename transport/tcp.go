@@ -15,8 +15,14 @@ import (
 // DefaultPort is that of sabir: addresses, SABI on a telephone's keys.
 const DefaultPort = "7224"
 
-// keepAlive finds a peer that is gone without a word within 45 s. Nobody is asked to answer pings for that.
+// keepAlive finds a peer that is gone without a word within 45 s. Nobody is asked to answer pings for that. The kernel
+// asks only where nothing waits to be acknowledged; where something does, it would try for a quarter of an hour, so
+// unacknowledged ends that.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 15 * time.Second, Count: 2}
+
+// unacknowledged is how long the peer may leave something so. On Linux it also ends the asking, at the first that finds
+// it over: hence a little less than 45 s.
+const unacknowledged = 40 * time.Second
 
 // TCPOptions say what a TCP listener speaks.
 type TCPOptions struct {
@@ -86,7 +92,8 @@ func ListenTCP(ctx context.Context, addr Address, opts *TCPOptions) (*TCPListene
 	if addr.Scheme == "tcp" && !opts.PlainBeyondLoopback && !where.AddrPort().Addr().Unmap().IsLoopback() {
 		return nil, &PlainError{where.String()}
 	}
-	config := net.ListenConfig{KeepAliveConfig: keepAlive}
+	config := net.ListenConfig{KeepAliveConfig: keepAlive, Control: limitSilence} // what is accepted inherits it,
+	config.SetMultipathTCP(false)                                                 // which this, Go's default, has not
 	ln, err := config.Listen(ctx, "tcp", where.String())
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, &InUseError{where.String()}
@@ -201,14 +208,14 @@ func DialTCP(ctx context.Context, addr Address, opts *TCPDialOptions) (*Conn, er
 	}
 	plain := addr.Scheme == "tcp"
 	hostPort := addr.HostPort()
-	d := net.Dialer{KeepAliveConfig: keepAlive}
+	d := net.Dialer{KeepAliveConfig: keepAlive, Control: limitSilence}
 	if plain && !opts.PlainBeyondLoopback {
 		// Here the name is resolved already, to this address and no other.
-		d.Control = func(_, address string, _ syscall.RawConn) error {
+		d.Control = func(network, address string, c syscall.RawConn) error {
 			if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().Unmap().IsLoopback() {
 				return &PlainError{address}
 			}
-			return nil
+			return limitSilence(network, address, c)
 		}
 	}
 	raw, err := d.DialContext(ctx, "tcp", hostPort)
@@ -224,6 +231,18 @@ func DialTCP(ctx context.Context, addr Address, opts *TCPDialOptions) (*Conn, er
 		return NewConn(raw, from), nil
 	}
 	return secure(ctx, raw, hostPort, from, opts, pairing.Pin)
+}
+
+// limitSilence tells the kernel of unacknowledged.
+func limitSilence(_, _ string, c syscall.RawConn) error {
+	var fault error
+	err := c.Control(func(fd uintptr) {
+		fault = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, userTimeout, int(unacknowledged/userTimeoutUnit))
+	})
+	if errors.Is(fault, syscall.ENOPROTOOPT) {
+		fault = nil // an older kernel: what is gone without a word is found later there
+	}
+	return errors.Join(err, fault)
 }
 
 func remote(conn net.Conn) netip.AddrPort {

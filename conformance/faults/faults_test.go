@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -59,15 +57,32 @@ func faults(t *testing.T, howMany int) {
 	var using sync.WaitGroup
 	var mu sync.Mutex
 	for i := range subscribers {
-		using.Go(func() { h.subscribers[i] = subscribe(ctx, t, dir, i) })
+		using.Go(func() {
+			slow := time.Duration(0)
+			if i == 0 {
+				slow = 2 * time.Millisecond // slower than what is published
+			}
+			err := subscribe(ctx, connect(ctx, dir), func(e sabir.Event[number]) {
+				if x, ok := seenIn(e); ok {
+					h.subscribers[i] = append(h.subscribers[i], x)
+				}
+				time.Sleep(slow)
+			})
+			if err != nil {
+				t.Errorf("subscriber %d: %v", i, err)
+			}
+		})
 	}
 	for i := range callers {
 		using.Go(func() {
-			calls(ctx, t, dir, i, func(id string, o outcome) {
+			err := calls(ctx, connect(ctx, dir), fmt.Sprint(i), func(id string, o outcome) {
 				mu.Lock()
 				defer mu.Unlock()
 				h.calls[id] = o
 			})
+			if err != nil {
+				t.Errorf("caller %d: %v", i, err)
+			}
 		})
 	}
 	for range howMany {
@@ -86,18 +101,11 @@ func faults(t *testing.T, howMany int) {
 		p.cmd.Process.Signal(os.Interrupt)
 		p.cmd.Wait()
 	}
-	_, h.published, err = notes(filepath.Join(dir, "published"))
+	was, err := gather(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(filepath.Join(dir, "runs"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.runs = make(map[string]int)
-	for id := range strings.FieldsSeq(string(text)) {
-		h.runs[id]++
-	}
+	h.published, h.runs = was.published, was.runs
 	items, told, open := 0, int64(0), 0
 	for i, s := range h.subscribers {
 		if len(s) == 0 {
@@ -197,9 +205,9 @@ func options(dir string) *sabir.DialOptions {
 	return &sabir.DialOptions{Log: quiet, Env: transport.Env{Dir: dir}}
 }
 
-// subscribe listens as long as ctx lasts, and goes on where it was.
-func subscribe(ctx context.Context, t *testing.T, dir string, who int) (all []seen) {
-	c := connect(ctx, dir)
+// subscribe listens as long as ctx lasts, and goes on where it was. The error is
+// one that a fault does not explain.
+func subscribe(ctx context.Context, c *sabir.Client, told func(sabir.Event[number])) error {
 	if c == nil {
 		return nil
 	}
@@ -209,24 +217,17 @@ func subscribe(ctx context.Context, t *testing.T, dir string, who int) (all []se
 		for e, err := range sabir.Watch[number](ctx, c, "history.numbers", nil, &sabir.WatchOptions{Since: at, Window: 16}) {
 			switch {
 			case err != nil && ctx.Err() == nil && !passing(err):
-				t.Errorf("subscriber %d: %v", who, err)
+				return err
 			case err != nil:
-			case e.Kind == sabir.Up:
+				continue
+			case e.Kind != sabir.Down:
 				at = &sabir.Position{Epoch: e.Epoch, Seq: e.Seq}
-				if e.Lost != 0 {
-					all = append(all, seen{lost: e.Lost})
-				}
-			case e.Kind == sabir.Changed:
-				at = &sabir.Position{Epoch: e.Epoch, Seq: e.Seq}
-				all = append(all, seen{n: e.Value.N, lost: e.Lost})
-				if who == 0 {
-					time.Sleep(2 * time.Millisecond) // slower than what is published
-				}
 			}
+			told(e)
 		}
 		pause(ctx)
 	}
-	return all
+	return nil
 }
 
 // passing is what a fault looks like to who is not its object. A hub that is
@@ -242,15 +243,15 @@ func passing(err error) bool {
 	return false
 }
 
-// calls makes calls that may not be repeated, each with an id of its own.
-func calls(ctx context.Context, t *testing.T, dir string, who int, told func(id string, o outcome)) {
-	c := connect(ctx, dir)
+// calls makes calls that may not be repeated, each with an id of its own. The
+// error is one that a fault does not explain.
+func calls(ctx context.Context, c *sabir.Client, who string, told func(id string, o outcome)) error {
 	if c == nil {
-		return
+		return nil
 	}
 	defer c.Close()
 	for n := 0; ctx.Err() == nil; n++ {
-		id := fmt.Sprintf("%d-%d", who, n)
+		id := fmt.Sprintf("%s-%d", who, n)
 		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		_, err := sabir.Do[sabir.None](short, c, "history.run", callID{id})
 		cancel()
@@ -263,10 +264,11 @@ func calls(ctx context.Context, t *testing.T, dir string, who int, told func(id 
 		default:
 			told(id, unknown)
 			if !passing(err) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, sabir.ErrDeadlineExceeded) {
-				t.Errorf("call %s: %v", id, err)
+				return fmt.Errorf("call %s: %w", id, err)
 			}
 		}
 	}
+	return nil
 }
 
 func pause(ctx context.Context) {

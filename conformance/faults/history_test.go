@@ -2,15 +2,30 @@ package faults_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sabir-ipc/sabir"
 )
 
 // seen is what one subscriber was told, in order.
 type seen struct {
 	n    int   // the number of an item, from 1; 0: nothing but lost is told
 	lost int64 // right before it; -1: an unknown number
+}
+
+// seenIn is what an event tells of the history, if anything.
+func seenIn(e sabir.Event[number]) (x seen, ok bool) {
+	switch e.Kind {
+	case sabir.Up:
+		return seen{lost: e.Lost}, e.Lost != 0
+	case sabir.Changed:
+		return seen{n: e.Value.N, lost: e.Lost}, true
+	}
+	return seen{}, false
 }
 
 // outcome is what a caller was told of one call.
@@ -29,6 +44,22 @@ type history struct {
 	subscribers [][]seen       // of each
 	runs        map[string]int // how often the service ran a call, by its id
 	calls       map[string]outcome
+}
+
+// gather reads what a service noted, which is what was.
+func gather(dir string) (*history, error) {
+	h := &history{runs: make(map[string]int), calls: make(map[string]outcome)}
+	f, published, err := notes(filepath.Join(dir, "published"))
+	if err != nil {
+		return nil, err
+	}
+	f.Close()
+	h.published = published
+	text, err := os.ReadFile(filepath.Join(dir, "runs"))
+	for id := range strings.FieldsSeq(string(text)) {
+		h.runs[id]++
+	}
+	return h, err
 }
 
 // faults says what should not have been: an item lost and not told, told twice

@@ -8,6 +8,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -15,12 +16,14 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/hub"
+	"github.com/sabir-ipc/sabir/transport"
 )
 
 const (
@@ -30,9 +33,13 @@ const (
 
 // The processes are this test's own program, by the role that it is given.
 func TestMain(m *testing.M) {
-	roles := map[string]func(context.Context, string) error{"hub": runHub, "service": runService, "user": runUser}
+	roles := map[string]func(context.Context, string) error{
+		"hub": runHub, "service": runService, "user": runUser, "server": runServer, "away": runAway,
+	}
 	role, ok := roles[os.Getenv(roleEnv)]
 	if !ok {
+		flag.Parse()
+		flag.Set("test.parallel", "8") // what is parallel here waits, most of the time
 		os.Exit(m.Run())
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -58,16 +65,16 @@ type (
 	callID struct{ ID string }
 )
 
-// runService publishes numbers, and notes each that it is about to, and each
-// call that it runs: a note that is written outlives the process.
-func runService(ctx context.Context, dir string) error {
+// newService publishes numbers at a pace, and notes each that it is about to, and
+// each call that it runs: a note that is written outlives the process.
+func newService(ctx context.Context, dir string, pace time.Duration) (*sabir.Service, error) {
 	published, last, err := notes(filepath.Join(dir, "published"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	runs, _, err := notes(filepath.Join(dir, "runs"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s := sabir.NewService("history", "1.0", "Publishes numbers and runs calls.")
 	var opts []sabir.MemberOption
@@ -75,6 +82,7 @@ func runService(ctx context.Context, dir string) error {
 		opts = append(opts, sabir.Common)
 	}
 	numbers := sabir.NewTopic[number, sabir.None](s, "numbers", opts...)
+	sabir.NewTopic[number, sabir.None](s, "silence", sabir.Doc("Nothing is ever published."))
 	sabir.Method(s, "hang", func(ctx context.Context, _ sabir.None) (sabir.None, error) {
 		<-ctx.Done()
 		return sabir.None{}, ctx.Err()
@@ -85,15 +93,24 @@ func runService(ctx context.Context, dir string) error {
 		return sabir.None{}, err
 	})
 	if err := numbers.Keep(sabir.None{}); err != nil {
-		return err
+		return nil, err
 	}
 	go func() {
 		for n := last + 1; ctx.Err() == nil; n++ {
 			fmt.Fprintln(published, n)
 			numbers.Publish(sabir.None{}, number{n})
-			time.Sleep(200 * time.Microsecond)
+			time.Sleep(pace)
 		}
 	}()
+	return s, nil
+}
+
+// runService offers it at a hub.
+func runService(ctx context.Context, dir string) error {
+	s, err := newService(ctx, dir, 200*time.Microsecond)
+	if err != nil {
+		return err
+	}
 	for ctx.Err() == nil { // the hub may not be there yet
 		err := sabir.Export(ctx, "hub", s, &sabir.ExportOptions{DialOptions: sabir.DialOptions{Log: quiet}})
 		if err != nil && !errors.Is(err, sabir.ErrUnavailable) && !errors.As(err, new(sabir.Taken)) && !errors.Is(err, sabir.ErrOutcomeUnknown) {
@@ -102,6 +119,93 @@ func runService(ctx context.Context, dir string) error {
 		time.Sleep(10 * time.Millisecond)
 	}
 	return nil
+}
+
+// runServer offers it over TLS, on a machine of its own, to whoever is in the file
+// of credentials, and says who comes and goes.
+func runServer(ctx context.Context, dir string) error {
+	s, err := newService(ctx, dir, 5*time.Millisecond)
+	if err != nil {
+		return err
+	}
+	err = sabir.ListenAndServe(ctx, filepath.Join(dir, "history.sock"), s, &sabir.ServeOptions{
+		Env: stateIn(dir), Log: quiet, Grace: time.Second, Listen: []string{os.Args[2]},
+		Connected: func(sabir.Caller) func() {
+			fmt.Println("comes")
+			return func() { fmt.Println("goes") }
+		},
+		Ready: func([]transport.Address) { fmt.Println("ready") },
+	})
+	return err
+}
+
+func stateIn(dir string) transport.Env { return transport.Env{StateHome: dir, UID: -1} }
+
+// runAway uses it from another machine, on a connection for each of what one may
+// do there, and says what it sees.
+func runAway(ctx context.Context, dir string) error {
+	dial := func() *sabir.Client {
+		for ctx.Err() == nil {
+			c, err := sabir.Dial(ctx, os.Args[2], &sabir.DialOptions{Log: quiet, Env: stateIn(dir)})
+			if err == nil {
+				return c
+			}
+			fmt.Println("no connection:", err)
+			time.Sleep(time.Second)
+		}
+		return nil
+	}
+	var all sync.WaitGroup
+	all.Go(func() {
+		err := subscribe(ctx, dial(), func(e sabir.Event[number]) {
+			if e.Kind == sabir.Up || e.Kind == sabir.Down {
+				fmt.Println("numbers", upOrDown(e.Kind))
+			}
+			if x, ok := seenIn(e); ok {
+				fmt.Println("saw", x.n, x.lost)
+			}
+		})
+		fmt.Println("numbers ended", err)
+	})
+	all.Go(func() {
+		c := dial()
+		if c == nil {
+			return
+		}
+		defer c.Close()
+		for e, err := range sabir.Watch[number](ctx, c, "history.silence", nil, nil) {
+			if err != nil {
+				fmt.Println("silence ended", err)
+			} else {
+				fmt.Println("silence", upOrDown(e.Kind))
+			}
+		}
+	})
+	all.Go(func() {
+		c := dial()
+		if c == nil {
+			return
+		}
+		defer c.Close()
+		_, err := sabir.Do[sabir.None](ctx, c, "history.hang", nil)
+		fmt.Println("hang", errors.Is(err, sabir.ErrOutcomeUnknown), err)
+	})
+	all.Go(func() {
+		err := calls(ctx, dial(), dir, func(id string, o outcome) {
+			fmt.Println("call", id, o)
+			time.Sleep(20 * time.Millisecond)
+		})
+		fmt.Println("calls ended", err)
+	})
+	all.Wait()
+	return nil
+}
+
+func upOrDown(k sabir.EventKind) string {
+	if k == sabir.Up {
+		return "up"
+	}
+	return "down"
 }
 
 // notes opens a file of lines to add to, and tells how many it has.

@@ -12,7 +12,7 @@ from .address import Address, default, parse
 from .clientcore import MAX_WINDOW, WINDOW, ClientCore, Event, Pending, Position, find, late, passing, pauses, prepare, repeatable, unanswered
 from .description import Description
 from .errors import Cancelled, Draining, OutcomeUnknown, ParseError, SabirError, TooLarge, Unavailable
-from .link import loopback
+from .link import loopback, watch
 from .scram import Scram
 
 C = TypeVar("C", bound="AsyncClient")
@@ -156,6 +156,8 @@ async def _dial(address: str, descriptions: Dict[str, Description]) -> _Connecti
         raise Unavailable(f"nobody answers at {address.partition('#')[0]}: {e.strerror or e}") from None
     if a.kind in ("tcp", "tls"):
         try:
+            assert c.transport is not None
+            watch(c.transport.get_extra_info("socket"))
             await _login(c, a)
         except BaseException:
             c.close()

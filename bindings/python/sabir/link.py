@@ -141,6 +141,15 @@ def loopback(host: str) -> None:
             raise AddressError(f"tcp:{host} is not this machine, and tcp: has no TLS; use sabir://{host}")
 
 
+def watch(sock: socket.socket) -> None:
+    """Has the system find within 45 s that the other end is gone without a word. [O8]"""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    # The last is for what was sent and is not acknowledged; on Linux it also ends the asking, hence a little less.
+    for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPALIVE", 15), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 2), ("TCP_USER_TIMEOUT", 40_000)):
+        if hasattr(socket, name):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
 def dial(a: Address, timeout: Optional[float]) -> Link:
     """Connects; whose certificate it is has not been judged then."""
     if a.kind == "exec":
@@ -156,6 +165,7 @@ def dial(a: Address, timeout: Optional[float]) -> Link:
             loopback(a.host)
         sock = socket.create_connection((a.host, a.port), timeout)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        watch(sock)
         if a.kind == "tcp":
             return SocketLink(sock)
         return TLSLink(trust.context().wrap_socket(sock, server_hostname=a.host))

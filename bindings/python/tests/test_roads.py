@@ -15,6 +15,7 @@ import time
 import unittest
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Optional
+from unittest import mock
 
 here = os.path.dirname(os.path.abspath(__file__))
 root = os.path.join(here, "..")
@@ -22,6 +23,9 @@ sys.path[:0] = [root, os.path.join(root, "peer")]
 
 import probe  # noqa: E402
 import sabir  # noqa: E402
+import sabir.address  # noqa: E402
+import sabir.aio  # noqa: E402
+import sabir.link  # noqa: E402
 
 
 class Serving(unittest.TestCase):
@@ -270,6 +274,29 @@ class Blocking(Serving):
                 sabir.connect(bad).call("a.b")
         with self.assertRaises(sabir.AddressError):
             sabir.connect("tcp:192.0.2.1:7224").call("a.b")
+
+    @unittest.skipUnless(hasattr(socket, "TCP_USER_TIMEOUT"), "not on this system")
+    def test_silence(self) -> None:
+        """The system is told to find a peer that is gone. [O8]"""
+        async def asynchronous(address: str) -> None:
+            with mock.patch("sabir.aio._login"):
+                c = await sabir.aio._dial(address, {})
+            assert c.transport is not None
+            self.assert_watched(c.transport.get_extra_info("socket"))
+            c.close()
+
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            address = f"tcp:127.0.0.1:{server.getsockname()[1]}"
+            asyncio.run(asynchronous(address))
+            link = sabir.link.dial(sabir.address.parse(address), 5)
+            assert isinstance(link, sabir.link.SocketLink)
+            self.assert_watched(link.sock)
+            link.close()
+
+    def assert_watched(self, sock: socket.socket) -> None:
+        self.assertEqual(sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE), 1)
+        for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 2), ("TCP_USER_TIMEOUT", 40_000)):
+            self.assertEqual(sock.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)), value, name)
 
     def test_socket(self) -> None:
         self.probe()

@@ -1,0 +1,9 @@
+package transport
+
+import "time"
+
+// TCP_MAXUNACKTIME, in seconds.
+const (
+	userTimeout     = 0x44
+	userTimeoutUnit = time.Second
+)
