@@ -54,7 +54,11 @@ const tick = pulse.Period
 
 func (r *role) init(c *conn) {
 	r.c = c
-	r.reader = wire.NewReader(counted{c.t, c.stats}, wire.JSON, 2*c.limits.Message)
+	src := counted{c.t, c.stats}
+	r.reader = wire.NewReader(src, wire.JSON, 2*c.limits.Message)
+	if c.t.Lends() {
+		r.reader.SetLender(src)
+	}
 	r.reader.SetRoom(func(bytes int) bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -75,6 +79,12 @@ type counted struct {
 
 func (r counted) Read(b []byte) (int, error) {
 	n, err := r.t.Read(b)
+	r.s.bytesIn.Add(int64(n))
+	return n, err
+}
+
+func (r counted) ReadLent(lend func() []byte, back func()) (int, error) {
+	n, err := r.t.ReadLent(lend, back)
 	r.s.bytesIn.Add(int64(n))
 	return n, err
 }

@@ -163,11 +163,13 @@ func (c *conn) admit(m *wire.Message) (Caller, *Error) {
 func (c *conn) notification(m *wire.Message) {
 	switch string(m.Method) {
 	case wire.MethodItem:
-		var it wire.Item
-		if wire.ParseItem(m.Params, &it) {
-			if n, ok := it.ID.Int(); ok && c.made[n] != nil {
-				c.made[n].item(&it)
-			}
+		it, ok := m.Item, true
+		if it == nil {
+			it = new(wire.Item)
+			ok = wire.ParseItem(m.Params, it)
+		}
+		if n, isInt := it.ID.Int(); ok && isInt && c.made[n] != nil {
+			c.made[n].item(it)
 		}
 	case wire.MethodLive:
 		var l wire.Live

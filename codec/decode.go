@@ -181,6 +181,10 @@ func (d *decoder) list(p *plan, v reflect.Value) {
 	if d.c.Enc == wire.CBOR {
 		room = d.c.Count()
 	}
+	var texts *[]string // v, if it is that: package reflect takes as long as all the rest
+	if v.Type() == textsType {
+		texts = v.Addr().Interface().(*[]string)
+	}
 	n := 0
 	d.path = append(d.path, step{})
 	for it := d.c.Open(); d.c.More(&it); n++ {
@@ -193,9 +197,21 @@ func (d *decoder) list(p *plan, v reflect.Value) {
 			if n >= longList {
 				room = n + countOn(d.c, it)
 			}
-			v.Grow(max(1, min(room-n, d.budget/max(1, p.elem.size))))
+			more := max(1, min(room-n, d.budget/max(1, p.elem.size)))
+			switch {
+			case texts == nil:
+				v.Grow(more)
+			case n == 0:
+				*texts = make([]string, 0, more)
+			default:
+				*texts = slices.Grow(*texts, more)
+			}
 		}
 		v.SetLen(n + 1)
+		if texts != nil && d.c.Kind() == wire.String {
+			(*texts)[n] = string(d.checkedText(p.elem))
+			continue
+		}
 		d.value(p.elem, v.Index(n))
 	}
 	d.path = d.path[:len(d.path)-1]
@@ -204,6 +220,8 @@ func (d *decoder) list(p *plan, v reflect.Value) {
 	}
 	d.length(p, n, "element")
 }
+
+var textsType = reflect.TypeFor[[]string]()
 
 // longList is from how many elements on the rest of a list is counted before
 // there is memory for it: to grow step by step takes twice the memory, and the

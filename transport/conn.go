@@ -29,6 +29,7 @@ var (
 type Conn struct {
 	rwc  io.ReadWriteCloser
 	unix *net.UnixConn // rwc, if it is one: HungUp needs the socket itself
+	lent *lent         // how it is read without memory to wait with; nil: not at all
 	peer Peer
 	tls  *secured // what TLS told of the connection; nil without
 	// halfClosed tells that our own direction is closed, after which a socket answers HungUp's question with yes whatever
@@ -43,7 +44,7 @@ func NewConn(rwc io.ReadWriteCloser, p Peer) *Conn {
 		p.UID, p.GID = nobody, nobody
 	}
 	unix, _ := rwc.(*net.UnixConn)
-	return &Conn{rwc: rwc, unix: unix, peer: p}
+	return &Conn{rwc: rwc, unix: unix, lent: newLent(rwc), peer: p}
 }
 
 // Stdio is the connection of a program that is spoken to on its standard input and output, such as one that was

@@ -78,7 +78,7 @@ func AppendString[S string | []byte](dst []byte, enc Encoding, s S) (b []byte, o
 	if enc == CBOR {
 		dst = appendHead(dst, majorText, uint64(len(s)))
 		from := len(dst)
-		if dst = append(dst, s...); !utf8.Valid(dst[from:]) {
+		if dst = append(dst, s...); !validText(dst[from:]) {
 			return dst[:start], false
 		}
 		return dst, true

@@ -12,6 +12,7 @@ const (
 		`"volume":0.8125,"tags":["ambient","live","2026"]}`
 	echoRequest  = `{"id":7,"method":"player.echo","params":` + trackJSON + `}`
 	echoResponse = `{"id":7,"result":` + trackJSON + `}`
+	echoItem     = `{"method":"rpc.item","params":{"id":7,"seq":123456,"value":` + trackJSON + `}}`
 )
 
 func turned(tb testing.TB, text string) []byte {
@@ -39,7 +40,7 @@ func BenchmarkParse(b *testing.B) {
 	big := `{"id":7,"result":{"data":"` + strings.Repeat("QUJD", 1<<18) + `"}}`
 	text := `{"id":7,"result":{"text":"` + strings.Repeat("żółw ", 1<<17) + `"}}`
 	for _, test := range []struct{ name, frame string }{
-		{"request", echoRequest}, {"response", echoResponse}, {"1MiB", big}, {"1MiB text", text},
+		{"request", echoRequest}, {"response", echoResponse}, {"item", echoItem}, {"1MiB", big}, {"1MiB text", text},
 	} {
 		b.Run("JSON/"+test.name, func(b *testing.B) { benchmarkParse(b, JSON, []byte(test.frame)) })
 		b.Run("CBOR/"+test.name, func(b *testing.B) { benchmarkParse(b, CBOR, turned(b, test.frame)) })

@@ -30,8 +30,11 @@ func TakeBuffer(size int) []byte {
 	return make([]byte, 0, largeBuffer<<i)
 }
 
-// smallBuffers are those that a Reader begins with, of *[smallBuffer]byte.
-var smallBuffers sync.Pool
+// Those that a Reader begins with go round as well.
+var (
+	smallBuffers sync.Pool // of *[smallBuffer]byte
+	readBuffers  sync.Pool // of *[readBuffer]byte
+)
 
 func takeSmall() []byte {
 	if b, ok := smallBuffers.Get().(*[smallBuffer]byte); ok {
@@ -40,14 +43,24 @@ func takeSmall() []byte {
 	return make([]byte, smallBuffer)
 }
 
+func takeRead() []byte {
+	if b, ok := readBuffers.Get().(*[readBuffer]byte); ok {
+		return b[:]
+	}
+	return make([]byte, readBuffer)
+}
+
 // GiveFrame gives away what [Reader.Detach] returned, when nobody holds a part
 // of it any more.
 func GiveFrame(b []byte) {
-	if cap(b) == smallBuffer {
+	switch cap(b) {
+	case smallBuffer:
 		smallBuffers.Put((*[smallBuffer]byte)(b[:smallBuffer]))
-		return
+	case readBuffer:
+		readBuffers.Put((*[readBuffer]byte)(b[:readBuffer]))
+	default:
+		GiveBuffer(b)
 	}
-	GiveBuffer(b)
 }
 
 // GiveBuffer gives a buffer away if it is large. Nobody may hold a part of it.

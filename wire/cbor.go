@@ -1,9 +1,6 @@
 package wire
 
-import (
-	"math"
-	"unicode/utf8"
-)
+import "math"
 
 // The strict CBOR scanner, and the heads that everything in CBOR starts with.
 
@@ -139,7 +136,7 @@ func (p *Parser) cborText(b []byte, at, from int, n uint64) (end int, err error)
 		return at, p.bad(at, "string longer than its bytes")
 	}
 	end = from + int(n)
-	if !utf8.Valid(b[from:end]) {
+	if !validText(b[from:end]) {
 		return at, p.bad(from, "bad UTF-8")
 	}
 	return end, nil

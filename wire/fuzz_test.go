@@ -11,7 +11,7 @@ import (
 
 // frames are messages of every sort, good and bad, for the fuzzers to start from.
 var frames = []string{
-	echoRequest, echoResponse,
+	echoRequest, echoResponse, echoItem,
 	`{"jsonrpc":"2.0","id":"a","method":"m.x","params":[],"window":64,"since":{"epoch":"k3v9","seq":120},"timeout":0.5,"trace":"00-1","caller":{}}`,
 	`{"id":2,"error":{"code":1,"message":"no room \"dev\"","data":{"name":"lounge.NoSuchRoom","params":{"room":"dev"}}}}`,
 	`{"method":"rpc.item","params":{"id":7,"seq":121,"lost":-1,"value":{"at":"2026-11-23T10:00:00Z"}}}`,
@@ -96,6 +96,7 @@ func parseAny(t *testing.T, p *Parser, b []byte, strict bool) {
 	if err != nil {
 		return
 	}
+	sameItem(t, p.Enc, b, &m)
 	var it Item
 	var l Live
 	if ParseItem(m.Params, &it) && it.ID.IsZero() || ParseLive(m.Params, &l) && l.ID.IsZero() {

@@ -22,6 +22,7 @@ type Parser struct {
 	shape  *ShapeError // the first fault of shape in the current message
 	extra  string      // the first unknown member
 	called bool        // it has a method, good or not
+	one    Item        // what Message.Item points to
 }
 
 // linearKeys is up to how many keys a linear search beats a set.
@@ -33,6 +34,12 @@ const linearKeys = 16
 func (p *Parser) Parse(frame []byte, m *Message) error {
 	*m = Message{Window: -1}
 	p.shape, p.extra, p.called = nil, "", false
+	p.keys = p.keys[:0]
+	clear(p.large)
+	if p.item(frame, m) {
+		p.rest(frame)
+		return nil
+	}
 	p.keys = p.keys[:0]
 	clear(p.large)
 	var err error

@@ -9,6 +9,9 @@ import (
 // Reader cuts a byte stream into frames. It belongs to one goroutine at a time.
 type Reader struct {
 	src   io.Reader
+	lent  Lender        // src, if it is one
+	lends func() []byte // lend and back, made once
+	backs func()
 	enc   Encoding
 	max   int
 	buf   []byte
@@ -19,8 +22,17 @@ type Reader struct {
 	asked int // bytes that room was asked for
 }
 
+// A Lender is a source that takes memory only when there is something to read,
+// and gives it back when there is not. See package transport.
+type Lender interface {
+	ReadLent(lend func() []byte, back func()) (int, error)
+}
+
 const (
 	smallBuffer = 4 << 10
+	// readBuffer is what is read into where nobody has to wait with it: what many
+	// small messages fill together.
+	readBuffer = 16 << 10
 	// keepBuffer is the size over which a buffer is not kept from frame to
 	// frame: an idle connection must not hold what one large message needed.
 	keepBuffer = 64 << 10
@@ -30,6 +42,9 @@ const (
 func NewReader(src io.Reader, enc Encoding, max int) *Reader {
 	return &Reader{src: src, enc: enc, max: max}
 }
+
+// SetLender has the stream read from a Lender, before anything is read of it.
+func (r *Reader) SetLender(l Lender) { r.lent, r.lends, r.backs = l, r.lend, r.back }
 
 // First returns the first byte of the stream without consuming it.
 func (r *Reader) First() (byte, error) {
@@ -122,7 +137,9 @@ func (r *Reader) Buffered() bool {
 func (r *Reader) Detach() (frame []byte) {
 	frame = r.buf
 	rest := r.buf[r.r:r.w]
-	if len(rest) <= smallBuffer {
+	if len(rest) == 0 && r.lent != nil {
+		r.buf = nil
+	} else if len(rest) <= smallBuffer {
 		r.buf = takeSmall()
 	} else {
 		r.buf = make([]byte, len(rest))
@@ -220,6 +237,7 @@ func (r *Reader) fill(want int) error {
 	}
 	var err error
 	switch {
+	case r.buf == nil && r.lent != nil: // there is none until there is something to read
 	case r.buf == nil:
 		r.buf = make([]byte, smallBuffer)
 	case len(r.buf) > keepBuffer && len(rest) < smallBuffer:
@@ -234,7 +252,12 @@ func (r *Reader) fill(want int) error {
 		r.err = err
 		return err
 	}
-	n, err := r.src.Read(r.buf[r.w:])
+	var n int
+	if r.lent != nil {
+		n, err = r.lent.ReadLent(r.lends, r.backs)
+	} else {
+		n, err = r.src.Read(r.buf[r.w:])
+	}
 	r.w += n
 	if n > 0 {
 		return nil
@@ -249,6 +272,30 @@ func (r *Reader) fill(want int) error {
 		}
 	}
 	return err
+}
+
+// lend is the memory that a Lender reads into.
+func (r *Reader) lend() []byte {
+	if r.buf == nil {
+		r.buf = takeRead()
+	}
+	return r.buf[r.w:]
+}
+
+// back leaves no more memory to a connection that waits than what has come of a
+// message takes.
+func (r *Reader) back() {
+	rest := r.buf[r.r:r.w]
+	if len(r.buf) > keepBuffer || len(rest) > smallBuffer/2 || len(rest) > 0 && len(r.buf) == smallBuffer {
+		return
+	}
+	old := r.buf
+	r.buf = nil
+	if len(rest) > 0 {
+		r.buf = takeSmall()
+	}
+	r.r, r.w = 0, copy(r.buf, rest)
+	GiveFrame(old)
 }
 
 // grow makes room for more of a frame. A length that a peer announces takes no

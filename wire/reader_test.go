@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -63,6 +64,24 @@ func (p *pieces) Read(b []byte) (int, error) {
 	return n, nil
 }
 
+// lender is pieces as a socket that has nothing at first, each time.
+type lender struct{ *pieces }
+
+func (l lender) ReadLent(lend func() []byte, back func()) (int, error) {
+	lend()
+	back()
+	return l.Read(lend())
+}
+
+// readers are those of the same bytes, plain and lent.
+func readers(p pieces, enc Encoding, max int) []*Reader {
+	lent, plain := p, p
+	lent.parts, plain.parts = slices.Clone(p.parts), slices.Clone(p.parts)
+	r := NewReader(lender{&lent}, enc, max)
+	r.SetLender(lender{&lent})
+	return []*Reader{NewReader(&plain, enc, max), r}
+}
+
 var bothEncodings = []Encoding{JSON, CBOR}
 
 // However a stream is cut, its frames are the same.
@@ -73,7 +92,9 @@ func TestReaderCuts(t *testing.T) {
 	for _, enc := range bothEncodings {
 		all := stream(t, enc, texts...)
 		for i := range all {
-			wantFrames(t, NewReader(&pieces{parts: [][]byte{all[:i:i], all[i:]}}, enc, 1000), texts...)
+			for _, r := range readers(pieces{parts: [][]byte{all[:i:i], all[i:]}}, enc, 1000) {
+				wantFrames(t, r, texts...)
+			}
 		}
 		wantFrames(t, NewReader(iotest.OneByteReader(bytes.NewReader(all)), enc, 1000), texts...)
 		wantFrames(t, NewReader(iotest.DataErrReader(bytes.NewReader(all)), enc, 1000), texts...)
@@ -260,19 +281,20 @@ func TestReaderDetach(t *testing.T) {
 	for _, enc := range bothEncodings {
 		all := stream(t, enc, texts...)
 		for cut := 3000; cut < len(all); cut += 7 {
-			r := NewReader(&pieces{parts: [][]byte{all[:cut:cut], all[cut:]}}, enc, 10_000)
-			var held [][]byte
-			for range texts {
-				frame, err := r.Next()
-				if err != nil {
-					t.Fatal(err)
+			for _, r := range readers(pieces{parts: [][]byte{all[:cut:cut], all[cut:]}}, enc, 10_000) {
+				var held [][]byte
+				for range texts {
+					frame, err := r.Next()
+					if err != nil {
+						t.Fatal(err)
+					}
+					held = append(held, frame)
+					r.Detach()
 				}
-				held = append(held, frame)
-				r.Detach()
-			}
-			for i := range texts {
-				if string(held[i]) != texts[i] {
-					t.Fatalf("%v, cut at %d: frame %d was overwritten", enc, cut, i)
+				for i := range texts {
+					if string(held[i]) != texts[i] {
+						t.Fatalf("%v, cut at %d: frame %d was overwritten", enc, cut, i)
+					}
 				}
 			}
 		}
@@ -314,6 +336,14 @@ func TestReaderBuffered(t *testing.T) {
 	}
 }
 
+// keeps is what a reader may hold while it waits for the rest of what has come.
+func keeps(r *Reader, rest string) int {
+	if r.lent != nil && rest == "" {
+		return 0
+	}
+	return smallBuffer
+}
+
 // An idle connection does not hold what one large message needed, even when the
 // start of the next came with it.
 func TestReaderGivesBack(t *testing.T) {
@@ -324,19 +354,23 @@ func TestReaderGivesBack(t *testing.T) {
 			if next != "" && enc == CBOR {
 				all = append(stream(t, enc, large), "\x48{\"a"...)
 			}
-			r := NewReader(&pieces{parts: [][]byte{all}, between: os.ErrDeadlineExceeded}, enc, 2<<20)
-			frame, err := r.Next()
-			for err != nil {
-				frame, err = r.Next()
-			}
-			if string(frame) != large {
-				t.Fatal("the large message is not intact")
-			}
-			if frame, err := r.Next(); err == nil {
-				t.Fatalf("%q", frame)
-			}
-			if len(r.buf) > smallBuffer {
-				t.Errorf("%v: a buffer of %d bytes is left", enc, len(r.buf))
+			for _, r := range readers(pieces{parts: [][]byte{all}, between: os.ErrDeadlineExceeded}, enc, 2<<20) {
+				frame, err := r.Next()
+				for err != nil {
+					frame, err = r.Next()
+				}
+				if string(frame) != large {
+					t.Fatal("the large message is not intact")
+				}
+				if frame, err := r.Next(); err == nil {
+					t.Fatalf("%q", frame)
+				}
+				if r.lent != nil {
+					r.back() // as a source does that has nothing
+				}
+				if most := keeps(r, next); len(r.buf) > most {
+					t.Errorf("%v: a buffer of %d bytes is left", enc, len(r.buf))
+				}
 			}
 		}
 	}

@@ -1,11 +1,12 @@
 package wire
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"unicode/utf8"
 )
 
-// The inside of JSON strings.
+// What is inside of strings.
 
 const (
 	ones  = 0x0101010101010101
@@ -41,6 +42,25 @@ func special[S string | []byte](s S, i int) (end int, ascii bool) {
 		seen |= uint64(c)
 	}
 	return i, seen&highs == 0
+}
+
+// validText is utf8.Valid for what mostly is short and ASCII.
+func validText(b []byte) bool {
+	if len(b) > 64 {
+		return utf8.Valid(b)
+	}
+	seen := uint64(0)
+	if len(b) >= 8 {
+		for rest := b; len(rest) >= 8; rest = rest[8:] {
+			seen |= binary.LittleEndian.Uint64(rest)
+		}
+		seen |= binary.LittleEndian.Uint64(b[len(b)-8:])
+	} else {
+		for _, c := range b {
+			seen |= uint64(c)
+		}
+	}
+	return seen&highs == 0 || utf8.Valid(b)
 }
 
 // badRune returns where the first byte of b is that is not UTF-8.

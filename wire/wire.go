@@ -166,6 +166,7 @@ type Message struct {
 	Timeout   float64 // seconds, 0: absent
 	Trace     string
 	Caller    Value
+	Item      *Item // the Params of an rpc.item, if they have been read already; until the next Parse
 }
 
 // IsRequest reports whether the message calls something, with or without id.
