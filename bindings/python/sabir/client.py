@@ -61,11 +61,13 @@ class _Connection:
     def start(self, method: str, params: Dict[str, Any], member: Any, window: Optional[int], since: Optional[Tuple[str, int]],
               timeout: Optional[float]) -> Pending:
         """Sends a request; Unavailable if it surely was not."""
-        with self.lock:
-            if self.core.closed or self.core.goaway:
-                raise unanswered(self.core.closed or Draining("the service is stopping"))
-            p = self.core.request(method, params, member, window, since, timeout)
-        self.flush()
+        with self.sending:
+            with self.lock:
+                if self.core.closed or self.core.goaway:
+                    raise unanswered(self.core.closed or Draining("the service is stopping"))
+                p = self.core.request(method, params, member, window, since, timeout)
+                data = self.core.take()
+            self._send(data)
         return p
 
     def flush(self) -> None:
@@ -73,12 +75,15 @@ class _Connection:
             with self.lock:
                 data = self.core.take()
             if data:
-                try:
-                    self.link.send(data)
-                except (OSError, ValueError) as e:
-                    with self.lock:
-                        self.core.lose(e)
-                        self.changed.notify_all()
+                self._send(data)
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self.link.send(data)
+        except (OSError, ValueError) as e:
+            with self.lock:
+                self.core.lose(e)
+                self.changed.notify_all()
 
     def wait(self, p: Pending, deadline: Optional[float]) -> None:
         """Returns when something has become of a call; DeadlineExceeded."""
@@ -196,7 +201,9 @@ class Client:
         deadline = None if timeout is None else time.monotonic() + timeout
         member, sent = prepare(self.descriptions, method, params, named)
         for tries in range(TRIES, -1, -1):
-            c = self._connection(deadline)
+            c = self._now
+            if c is None or c.core.closed or c.core.goaway:
+                c = self._connection(deadline)
             try:
                 p = c.start(method, sent, member, None, None, _left(deadline))
             except Unavailable:

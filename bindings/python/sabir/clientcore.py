@@ -11,12 +11,12 @@ from collections import deque
 from typing import Any, Callable, Deque, Dict, Generic, Iterator, List, Optional, Tuple, TypeVar
 
 from . import errors, tree
-from .codec import load_result
+from .codec import dump_value, load_result
 from .description import Description, Member
 from .errors import DeadlineExceeded, InvalidResult, OutcomeUnknown, Refused, Unavailable, to_wire
 from .scalars import Codec
 from .tree import Tree
-from .wire import MAX_MESSAGE, Bad, Lines, Request, Response, classify, decode, encode, is_int
+from .wire import MAX_MESSAGE, Bad, Lines, Request, Response, classify, decode, encode, encode_request, is_int
 
 T = TypeVar("T")
 WINDOW = 256
@@ -40,6 +40,9 @@ class Event(Generic[T]):
     error: Optional[BaseException] = None
 
 
+_NONE: Deque[Event[Any]] = deque(maxlen=0)
+
+
 class Pending:
     """A call under way: what came of it and was not taken yet."""
 
@@ -50,7 +53,7 @@ class Pending:
 
     def __init__(self, id: int, member: Optional[Member], window: Optional[int]) -> None:
         self.id, self.member, self.window = id, member, window
-        self.events: Deque[Event[Any]] = deque()
+        self.events: Deque[Event[Any]] = _NONE if window is None else deque()
         self.taken = 0  # items, since credit was given last
 
     def end(self, result: Any = None, error: Optional[Exception] = None) -> None:
@@ -73,16 +76,12 @@ class ClientCore:
 
     def request(self, method: str, params: Dict[str, Any], member: Optional[Member] = None, window: Optional[int] = None,
                 since: Optional[Tuple[str, int]] = None, timeout: Optional[float] = None) -> Pending:
-        self.last += 1
-        q: Dict[str, Any] = {"jsonrpc": "2.0", "id": self.last, "method": method, "params": params}
-        if window is not None:
-            q["window"] = window
-        if since is not None:
-            q["since"] = {"epoch": since[0], "seq": since[1]}
-        if timeout is not None:
-            q["timeout"] = timeout
-        line = encode(q, self.limit)  # TooLarge before anything is kept [B1]
-        p = self.pending[self.last] = Pending(self.last, member, window)
+        self.last = id = self.last + 1
+        if window is None and since is None and timeout is None:
+            line = encode_request(id, method, params, self.limit)
+        else:
+            line = encode(_asked(id, method, params, window, since, timeout), self.limit)
+        p = self.pending[id] = Pending(id, member, window)  # only now: TooLarge leaves nothing behind [B1]
         self.out.append(line)
         return p
 
@@ -102,15 +101,16 @@ class ClientCore:
         self.heard = True
         for line in self.lines.feed(data):
             if line and not line.isspace():
-                self._message(decode(line))
+                o = decode(line)
+                if "method" in o:
+                    self._message(o)
+                else:
+                    id = o.get("id")
+                    p = self.pending.pop(id, None) if type(id) is int else None
+                    if p is not None:
+                        self._answered(p, o)
 
     def _message(self, o: Dict[str, Any]) -> None:
-        if "method" not in o:
-            id = o.get("id")
-            p = self.pending.pop(id, None) if type(id) is int else None
-            if p is not None:
-                self._answered(p, o)
-            return
         m = classify(o)
         if isinstance(m, Request):
             if "id" in o:
@@ -127,16 +127,19 @@ class ClientCore:
             self.out.append(encode({"jsonrpc": "2.0", "id": m.id, "error": to_wire(m.error)}))
 
     def _answered(self, p: Pending, o: Dict[str, Any]) -> None:
-        m = classify(o)
-        if not isinstance(m, Response) or m.fault:
-            p.end(error=InvalidResult("a malformed response: " + (m.fault if isinstance(m, Response) else "no result and no error"), {"faults": []}))
-        elif m.error is not None:
-            p.end(error=self._exception(m.error))
-        else:
-            try:
-                p.end(result=self._result(p, m.result))
-            except InvalidResult as e:
-                p.end(error=e)
+        try:
+            if "result" in o and "error" not in o:  # as nearly always
+                p.end(self._result(p, o["result"]))
+                return
+            m = classify(o)
+            if not isinstance(m, Response) or m.fault:
+                p.end(error=InvalidResult("a malformed response: " + (m.fault if isinstance(m, Response) else "no result and no error"), {"faults": []}))
+            elif m.error is not None:
+                p.end(error=self._exception(m.error))
+            else:
+                p.end(self._result(p, m.result))
+        except InvalidResult as e:
+            p.end(error=e)
 
     def _exception(self, error: Any) -> Exception:
         refused = errors.from_wire(error)
@@ -202,6 +205,18 @@ class ClientCore:
             self.pending.clear()
 
 
+def _asked(id: int, method: str, params: Dict[str, Any], window: Optional[int], since: Optional[Tuple[str, int]],
+           timeout: Optional[float]) -> Dict[str, Any]:
+    q: Dict[str, Any] = {"jsonrpc": "2.0", "id": id, "method": method, "params": params}
+    if window is not None:
+        q["window"] = window
+    if since is not None:
+        q["since"] = {"epoch": since[0], "seq": since[1]}
+    if timeout is not None:
+        q["timeout"] = timeout
+    return q
+
+
 class Position:
     """Where a subscription is, over all its connections."""
 
@@ -237,6 +252,8 @@ def pauses() -> Iterator[float]:
 
 
 def find(descriptions: Dict[str, Description], method: str) -> Optional[Member]:
+    if not descriptions:
+        return None
     service, _, name = method.partition(".")
     d = descriptions.get(service)
     return d.members.get(name) if d else None
@@ -247,7 +264,7 @@ def prepare(descriptions: Dict[str, Description], method: str, params: Optional[
     """The member that is called, if its description is known, and the params to send, which must fit it then."""
     member = find(descriptions, method)
     sent = {**(params or {}), **named}
-    return member, sent if member is None else member.params.dump(sent)
+    return member, sent if member is None else dump_value(member.params, sent)
 
 
 def repeatable(service: Tree, method: str) -> bool:

@@ -1,14 +1,15 @@
 """Values between JSON and Python by their declared types, checked on the way (spec/types.md).
 
-A codec is compiled once for each type. `load` goes from JSON to Python and collects faults with their paths, `dump`
-goes back and raises `Unfit` at the first fault."""
+A codec is made once for each type. `load_params` and `load_result` go from JSON to Python and tell faults with their
+paths, `dump_value` goes back and raises `Unfit` at the first fault."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, cast
 
+from . import compiled
 from .errors import InvalidParams, InvalidResult
 from .scalars import Codec, Faults, Path, Unfit, bounded, expected, scalar, string
 from .tree import Tree, similar
@@ -43,6 +44,12 @@ class Enum(str):
 class EnumCodec(Codec):
     def __init__(self, cases: List[str], cls: Optional[type]) -> None:
         self.cases, self.cls = cases, cls or str
+        self.read, self.write = self._read, self.dump
+
+    def _read(self, v: Any) -> Any:
+        if v not in self.cases:
+            raise Unfit
+        return self.cls(v)
 
     def load(self, v: Any, at: Path, faults: Faults, strict: bool) -> Any:
         if not isinstance(v, str):
@@ -65,6 +72,13 @@ class Many(Codec):
     def __init__(self, kind: type, what: str, of: Codec, t: Tree, unit: str) -> None:
         self.kind, self.what, self.of = kind, what, of
         self.check = bounded(lambda v: v, t, len, unit)
+        self.read, self.write = self._read, self._write
+
+    def _read(self, v: Any) -> Any:
+        raise NotImplementedError
+
+    def _write(self, v: Any) -> Any:
+        raise NotImplementedError
 
     def fits(self, v: Any, at: Path, faults: Faults) -> bool:
         if not isinstance(v, self.kind):
@@ -81,6 +95,18 @@ class Listed(Many):
     def __init__(self, of: Codec, t: Tree) -> None:
         super().__init__(list, "a list", of, t, "element")
 
+    def _read(self, v: Any) -> Any:
+        if type(v) is not list:
+            raise Unfit
+        read = self.of.read
+        return [read(e) for e in self.check(v)]
+
+    def _write(self, v: Any) -> Any:
+        if type(v) is not list:
+            raise Unfit
+        write = self.of.write
+        return [write(e) for e in v]
+
     def load(self, v: Any, at: Path, faults: Faults, strict: bool) -> Any:
         of = self.of
         return [of.load(e, (at, i), faults, strict) for i, e in enumerate(v)] if self.fits(v, at, faults) else v
@@ -94,6 +120,16 @@ class Listed(Many):
 class Mapped(Many):
     def __init__(self, of: Codec, t: Tree) -> None:
         super().__init__(dict, "an object", of, t, "entry")
+
+    def _read(self, v: Any) -> Any:
+        if type(v) is not dict:
+            raise Unfit
+        read = self.of.read
+        return {k: read(e) for k, e in self.check(v).items()}
+
+    def _write(self, v: Any) -> Any:
+        write = self.of.write
+        return {string(k): write(e) for k, e in v.items()}
 
     def load(self, v: Any, at: Path, faults: Faults, strict: bool) -> Any:
         of = self.of
@@ -114,6 +150,15 @@ class Struct(Codec):
         self.required: List[str] = []
         self.attributes: Dict[str, str] = {}  # names of the class, by those of the fields
         self.sensitive: List[str] = []
+        self.read, self.write = self._first_read, self._first_write
+
+    def _first_read(self, v: Any) -> Any:
+        self.read = compiled.reader(self)  # now that all fields are there
+        return self.read(v)
+
+    def _first_write(self, v: Any) -> Any:
+        self.write = compiled.writer(self)
+        return self.write(v)
 
     def fill(self, fields: List[Tree], codecs: List[Codec]) -> None:
         for f, codec in zip(fields, codecs):
@@ -193,6 +238,22 @@ class UnionCodec(Codec):
     def __init__(self, cls: Optional[type]) -> None:
         self.cls = cls
         self.cases: Dict[str, Codec] = {}
+        self.read, self.write = self._read, self._write
+
+    def _read(self, v: Any) -> Any:
+        rest = dict(v)
+        kind = rest.pop("type")
+        return self._built(kind, self.cases[kind].read(rest))
+
+    def _write(self, v: Any) -> Any:
+        if type(v) is not self.cls:
+            raise Unfit
+        return {"type": v.type, **self.cases[v.type].write(v.value)}
+
+    def _built(self, kind: Any, value: Any) -> Any:
+        if self.cls is None:
+            return {"type": kind, **value} if isinstance(value, dict) else value
+        return self.cls(kind, value)
 
     def load(self, v: Any, at: Path, faults: Faults, strict: bool) -> Any:
         if not isinstance(v, dict):
@@ -208,9 +269,7 @@ class UnionCodec(Codec):
             return v
         else:
             value = rest
-        if self.cls is None:
-            return {"type": kind, **value} if isinstance(value, dict) else value
-        return self.cls(kind, value)
+        return self._built(kind, value)
 
     def dump(self, v: Any) -> Any:
         kind = v.get("type") if isinstance(v, dict) else getattr(v, "type", None)
@@ -302,7 +361,10 @@ def _message(faults: List[Dict[str, str]]) -> str:
 
 def load_params(codec: Struct, params: Dict[str, Any]) -> Dict[str, Any]:
     """The values of params by name; InvalidParams if they do not fit. [M8]"""
-    faults: Faults = []
+    try:
+        return cast(Dict[str, Any], codec.read(params))
+    except Exception:  # of a class of the service's own, too
+        faults: Faults = []
     values = codec.values(params, None, faults, True)
     if faults:
         all = told(faults)
@@ -312,9 +374,20 @@ def load_params(codec: Struct, params: Dict[str, Any]) -> Dict[str, Any]:
 
 def load_result(codec: Codec, value: Any) -> Any:
     """A result or an item; InvalidResult if it does not fit. [M12]"""
-    faults: Faults = []
+    try:
+        return codec.read(value)
+    except Exception:  # or it has what is not known here
+        faults: Faults = []
     loaded = codec.load(value, None, faults, False)
     if faults:
         all = told(faults)
         raise InvalidResult(_message(all), {"faults": all})
     return loaded
+
+
+def dump_value(codec: Codec, value: Any) -> Any:
+    """A value as JSON has it; Unfit if it does not fit."""
+    try:
+        return codec.write(value)
+    except Exception:
+        return codec.dump(value)

@@ -12,8 +12,9 @@ import time
 from collections import OrderedDict, deque
 from typing import Any, Callable, Deque, Dict, Generic, List, Optional, Set, Tuple, TypeVar
 
-from .scalars import Codec
+from .codec import dump_value
 from .errors import Busy
+from .scalars import Codec
 
 RING_ITEMS = 1024
 RING_BYTES = 1 << 20
@@ -139,7 +140,7 @@ class Topic(Feed, Generic[T]):
             ring = self._ring(key)
             if ring is None:
                 return 0
-            ring.push(self.item.dump(item))
+            ring.push(dump_value(self.item, item))
             self.wake(key)
             return ring.seq
 
@@ -224,7 +225,7 @@ class State(Feed, Generic[T]):
 
     def set(self, value: T, **params: Any) -> None:
         """Changes the value; the same again is no change."""
-        key, new = self.key(params), self.item.dump(value)
+        key, new = self.key(params), dump_value(self.item, value)
         with self.lock:
             if key in self.values and self.values[key] == new:
                 return
@@ -271,7 +272,7 @@ class Table(Feed, Generic[T]):
 
     def set(self, row: str, value: T, **params: Any) -> None:
         """Puts a row, called row, into the table."""
-        key, new = self.key(params), self.item.dump(value)
+        key, new = self.key(params), dump_value(self.item, value)
         with self.lock:
             rows = self.tables.setdefault(key, {})
             if row in rows and rows[row] == new:

@@ -20,7 +20,16 @@ class Unfit(ValueError):
 
 
 class Codec:
-    """Any value, as it is: the type `any`, and the base of the others."""
+    """Any value, as it is: the type `any`, and the base of the others.
+
+    `read` and `write` are the straight path, for values that fit; what they raise says only that one does not. `load`
+    and `dump` go the same ways slowly, and tell what is wrong where."""
+
+    read: Callable[[Any], Any]
+    write: Callable[[Any], Any]
+
+    def __init__(self) -> None:
+        self.read = self.write = _any
 
     def load(self, v: Any, at: Path, faults: Faults, strict: bool) -> Any:
         fault = _foreign(v)
@@ -36,6 +45,13 @@ class Codec:
 
 
 _surrogate = re.compile("[\\ud800-\\udfff]")
+
+
+def _any(v: Any) -> Any:
+    fault = _foreign(v)
+    if fault:
+        raise Unfit(fault)
+    return v
 
 
 def _foreign(v: Any) -> str:

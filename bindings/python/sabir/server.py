@@ -5,149 +5,30 @@ Bytes go in by `receive`, come out by `take`; calls to run are handed to the hos
 
 from __future__ import annotations
 
-import logging
-import time
 from collections import OrderedDict
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional
 
-from . import errors, rpc
+from . import errors
 from .caller import Caller, on_behalf
 from .codec import load_params
-from .description import Description, Member
-from .errors import Busy, Cancelled, DeadlineExceeded, Denied, Draining, InvalidRequest, MethodNotFound, Refused, TooLarge, to_wire
+from .errors import Busy, Cancelled, Denied, Draining, InvalidRequest, MethodNotFound, Refused, TooLarge, to_wire
 from .feeds import Reader, State, StateReader, Table, TableReader, Topic, TopicReader, rows_of
-from .scalars import Unfit
-from .service import Service
-from .tree import LEVELS, similar
-from .wire import MAX_MESSAGE, Bad, Id, Lines, Request, Response, classify, clip, decode, encode
+from .offer import LIMITS, Offer
+from .run import Run
+from .tree import LEVELS
+from .wire import MAX_INT, Bad, Id, Lines, Request, classify, clip, decode, encode, encode_result, is_id
 
-log = logging.getLogger("sabir")
-
-LIMITS = {"message": MAX_MESSAGE, "depth": 64, "id": 64, "in_flight": 128, "subscriptions": 256, "window": 1024,
-          "queue": 8 << 20, "ring": 1024, "rings": 1024, "key": 4 << 10, "faults": 8}
 SHORT = 64 << 10  # bytes unsent beyond which items wait in their streams [O4]
 HELP = b"this is a Sabir service: one JSON object a line, such as {\"id\":1,\"method\":\"rpc.describe\"}\n"
 
 
-class Stats:
-    """What the server has done, over all its connections. [R4]"""
-
-    def __init__(self) -> None:
-        self.started = time.monotonic()
-        self.connections = self.calls = self.failed = self.in_flight = self.subscriptions = 0
-        self.items = self.lost = self.bytes_in = self.bytes_out = 0
-
-    def answer(self) -> Dict[str, Any]:
-        counters = {k: v for k, v in vars(self).items() if k != "started"}
-        return {**counters, "uptime": time.monotonic() - self.started}
-
-
-class Offer:
-    """What a server offers: services by name, and the description of all."""
-
-    def __init__(self, services: List[Service], product: str = "", version: str = "") -> None:
-        self.services = {s.name: s for s in services}
-        self.stats = Stats()
-        self.own = Description(rpc.TREE)
-        first = services[0].description.tree
-        self.product, self.version = product or first["name"], version or first["version"]
-        self.hash = Description({"name": "", "members": [], "all": [s.description.tree for s in services]}).hash()
-        self.full = [f"{s.name}.{m}" for s in services for m in s.description.members]
-
-
-def _nothing() -> None:
-    pass
-
-
-class Run:
-    """A call under way."""
-
-    answered = False
-    entered = False  # its handler has taken its first step
-    begun = False  # an item or rpc.live was sent
-    released = False
-    size = 0  # of the items of a plain request on a stream
-    reader: Optional[Reader] = None
-    on_end: Callable[[], object] = staticmethod(_nothing)  # the host stops the handler
-    on_ready: Callable[[], None] = staticmethod(_nothing)  # an item may be sent
-    on_over: Callable[[], object] = staticmethod(_nothing)  # it is answered
-
-    def __init__(self, core: "ServerCore", id: Optional[Id], key: Any, service: Service, member: Member, values: Dict[str, Any],
-                 window: Optional[int], since: Optional[Tuple[str, int]], timeout: Optional[float], caller: Caller) -> None:
-        self.core, self.id, self.key, self.service, self.member, self.values = core, id, key, service, member, values
-        self.window, self.since, self.timeout, self.caller = window, since, timeout, caller
-        self.credit = min(window, LIMITS["window"]) if window else 0
-        self.items: List[Any] = []  # of a plain request on a stream
-
-    @property
-    def stuck(self) -> bool:
-        """No credit is left and none can come."""
-        return self.core.ended and bool(self.window) and self.credit <= 0
-
-    @property
-    def can_send(self) -> bool:
-        return self.window is None or self.window == 0 and self.core.roomy() or self.credit > 0 and self.core.roomy()
-
-    def item(self, value: Any) -> None:
-        """Sends an item of a stream, for which `can_send` must hold."""
-        if self.answered:
-            return
-        wire = self.member.item.dump(value)
-        if self.window is None:
-            self.items.append(wire)
-            self.size += len(encode({"v": wire}))
-            if self.size > LIMITS["message"]:
-                raise TooLarge("the list of all items is over the limit", {"limit": LIMITS["message"]})
-            return
-        self.begun = True
-        self.credit -= 1
-        self.core.stats.items += 1
-        self.core.notify("rpc.item", {"id": self.id, "value": wire})
-
-    def finish(self, result: Any = None) -> None:
-        """The handler returned."""
-        if not self.answered:
-            try:
-                if self.member.kind == "stream":
-                    wire: Any = self.items if self.window is None else {}
-                else:
-                    wire = self.member.result.dump({} if result is None and not self.member.result.fields else result)
-                self.core.answer(self, wire)
-            except Exception as e:  # Unfit, or of a class of the service's own: the caller has an answer in any case
-                log.error("%s: the result does not fit its description: %s", self.member.full, e)
-                self.core.refuse(self, errors.Internal("the service failed; its log says why"))
-        self.release()
-
-    def fail(self, e: BaseException) -> None:
-        """The handler raised."""
-        if not self.answered:
-            try:
-                refused = self.service.description.refusal(e)
-            except Unfit as fault:
-                log.error("%s: the error does not fit its description: %s", self.member.full, fault)
-                refused = None
-            if refused is None:
-                log.error("%s: %r", self.member.full, e, exc_info=(type(e), e, e.__traceback__))
-                refused = errors.Internal("the service failed; its log says why")
-            self.core.refuse(self, refused)
-        self.release()
-
-    def expire(self) -> None:
-        """Its time is over. [M9]"""
-        if not self.answered and not (self.window is not None and self.begun):
-            self.core.refuse(self, DeadlineExceeded("the time is over"))
-            self.on_end()
-
-    def release(self) -> None:
-        """Its handler has returned: the slot is free. [S7]"""
-        if not self.released:
-            self.released = True
-            self.core.released(self)
+_ORDINARY = frozenset(("jsonrpc", "id", "method", "params"))
 
 
 class ServerCore:
     def __init__(self, offer: Offer, caller: Caller) -> None:
         self.offer, self.caller, self.stats = offer, caller, offer.stats
+        self.level = LEVELS[caller.level]
         self.lines = Lines()
         self.first = True
         self.version = False  # the peer sends jsonrpc [M5]
@@ -156,7 +37,7 @@ class ServerCore:
         self.draining = False
         self.out: List[bytes] = []
         self.size = 0
-        self.calls: Dict[Any, Run] = {}  # by id and type: not answered yet
+        self.calls: Dict[Id, Run] = {}  # not answered yet
         self.running = 0
         self.subscriptions = 0
         self.streams: "OrderedDict[Run, None]" = OrderedDict()
@@ -197,7 +78,7 @@ class ServerCore:
         for run in list(self.streams):
             if run.reader is not None and run.window is not None or run.stuck:
                 self.refuse(run, Cancelled("nobody reads any more"))
-                run.on_end()
+                run.end()
         self._maybe_close()
 
     def _line(self, line: bytes) -> None:
@@ -208,73 +89,95 @@ class ServerCore:
         o = decode(line)
         if "jsonrpc" in o:
             self.version = True
+        if not self._ordinary(o):
+            self._message(o)
+
+    def _ordinary(self, o: Dict[str, Any]) -> bool:
+        """Starts a call that is as nearly all are. False: it is not, or there is something wrong; nothing was done."""
+        id, method, params = o.get("id"), o.get("method"), o.get("params")
+        if type(id) is not int or type(method) is not str or type(params) is not dict or not _ORDINARY.issuperset(o):
+            return False
+        offered = self.offer.members.get(method)
+        if offered is None or offered.member.kind != "method" or offered.needs > self.level or o.get("jsonrpc", "2.0") != "2.0":
+            return False
+        if id in self.calls or not -MAX_INT <= id <= MAX_INT or self.draining or self.running >= LIMITS["in_flight"] or self._full():
+            return False
+        try:
+            values = offered.member.params.read(params)
+        except Exception:
+            return False
+        self.stats.calls += 1
+        self.stats.in_flight += 1
+        self.running += 1
+        run = self.calls[id] = Run(self, id, offered, values, self.caller)
+        self.on_run(run)
+        return True
+
+    def _message(self, o: Dict[str, Any]) -> None:
         m = classify(o)
         if isinstance(m, Request):
             self._request(m)
         elif isinstance(m, Bad):
             self._answer(m.id, error=to_wire(m.error))
-        elif m.fault and isinstance(m, Response):
+        elif m.fault:
             self._answer(None, error=to_wire(InvalidRequest(m.fault)))
 
     def _request(self, q: Request) -> None:
-        key = None
-        if "id" not in q.raw:
-            if q.method.startswith("rpc."):
-                self._told(q)
-                return
-        else:
-            key = _key(q.id)
-        if key is not None and key in self.calls:
+        answered = "id" in q.raw
+        if not answered and q.method.startswith("rpc."):
+            self._told(q)
+            return
+        if answered and q.id in self.calls:
             self._answer(q.id, error=to_wire(InvalidRequest("the id is still in flight", {"member": "id"})))
             return
         self.stats.calls += 1
         try:
-            self._start(q, key)
+            if q.method.startswith("rpc."):
+                self._own(q, self._caller(q))
+            else:
+                self._start(q, self._caller(q))
         except Refused as e:
             self.stats.failed += 1
-            if "id" in q.raw:
+            if answered:
                 self._answer(q.id, error=to_wire(e))
 
+    def _caller(self, q: Request) -> Caller:
+        return self.caller if q.caller is None else on_behalf(self.caller, q.caller)
+
     def _told(self, q: Request) -> None:
-        run = self.calls.get(_key(q.params.get("id")))
+        id: Any = q.params.get("id")
+        run = self.calls.get(id) if is_id(id) else None
         if run is None:
             return
         if q.method == "rpc.cancel":
             self.refuse(run, Cancelled("cancelled"))
-            run.on_end()
+            run.end()
         elif q.method == "rpc.more" and run.window:
             n = q.params.get("n")
             if type(n) is int and n >= 1:
                 run.credit = min(run.credit + n, LIMITS["window"])
                 self.pump()
 
-    def _start(self, q: Request, key: Any) -> None:
-        caller = self.caller if q.caller is None else on_behalf(self.caller, q.caller)
-        name, _, short = q.method.partition(".")
-        if name == "rpc":
-            self._own(q, short, caller)
-            return
-        service = self.offer.services.get(name)
-        member = service.description.members.get(short) if service else None
-        if service is None or member is None or short not in service.functions and short not in service.feeds:
-            near = similar(q.method, self.offer.full)
-            raise MethodNotFound(f"no {clip(q.method)}" + (f", did you mean {near}?" if near else ""),
-                                 {"method": clip(q.method), **({"similar": near} if near else {})})
-        if LEVELS[caller.level] < LEVELS[member.access]:
+    def _start(self, q: Request, caller: Caller) -> None:
+        """Starts a call by all the rules."""
+        offered = self.offer.find(q.method)
+        member = offered.member
+        if LEVELS[caller.level] < offered.needs:
             raise Denied(f"{member.full} needs {member.access}", {"needs": member.access})
         if q.since is not None and member.kind != "topic":
             raise InvalidRequest("since is for topics", {"member": "since"})
         if self.draining:
             raise Draining("the service is stopping")
         window = None if member.kind == "method" else q.window
-        if self.unsent() + self.size > LIMITS["queue"]:
+        if self._full():
             raise Busy("more than 8 MiB wait to be read", {"limit": "queue"})
         if window is None and self.running >= LIMITS["in_flight"]:
             raise Busy(f"over {LIMITS['in_flight']} calls in flight on one connection", {"limit": "in_flight"})
         if window is not None and self.subscriptions >= LIMITS["subscriptions"]:
             raise Busy(f"over {LIMITS['subscriptions']} subscriptions on one connection", {"limit": "subscriptions"})
-        values = load_params(member.params, q.params)
-        run = Run(self, q.id, key, service, member, values, window, q.since, q.timeout, caller)
+        run = Run(self, q.id, offered, load_params(member.params, q.params), caller)
+        run.window, run.since, run.timeout = window, q.since, q.timeout
+        run.credit = min(window or 0, LIMITS["window"])
         if member.kind in ("topic", "state", "table") and len(encode(q.params)) > LIMITS["key"]:
             raise errors.InvalidParams("params of 4 KiB at most", {"faults": [{"path": "", "reason": "at most 4096 bytes"}]})
         if window is None:
@@ -283,13 +186,17 @@ class ServerCore:
         else:
             self.subscriptions += 1
             self.stats.subscriptions += 1
-        if key is None:
+        if q.id is None:
             run.answered = True  # a notification never is
         else:
-            self.calls[key] = run
-        if window is not None and member.kind in ("method", "stream"):
+            self.calls[q.id] = run
+        if window is not None and member.kind == "stream":
             self.streams[run] = None
         self.on_run(run)
+
+    def _full(self) -> bool:
+        """Too much waits to be read for another call. [O5]"""
+        return self.size + self.unsent() > LIMITS["queue"]
 
     def subscribe(self, run: Run) -> None:
         """Starts a run of a topic, state or table, with a window or without."""
@@ -329,43 +236,26 @@ class ServerCore:
                 self.refuse(run, Cancelled("nobody reads any more"))
             self.pump()
 
-    def _own(self, q: Request, short: str, caller: Caller) -> None:
+    def _own(self, q: Request, caller: Caller) -> None:
+        """Answers a method of every peer. [R1] to [R4]"""
+        short = q.method.partition(".")[2]
         member = self.offer.own.members.get(short)
         if member is None:
             raise MethodNotFound(f"no {clip(q.method)}", {"method": clip(q.method)})
         if short not in ("ping", "info") and LEVELS[caller.level] < LEVELS["read"]:
             raise Denied(f"{q.method} needs read", {"needs": "read"})
-        if self.unsent() + self.size > LIMITS["queue"]:
+        if self._full():
             raise Busy("more than 8 MiB wait to be read", {"limit": "queue"})
         values = load_params(member.params, q.params)
         result: Any = {}
         if short == "describe":
-            result = self._describe(**values)
+            result = self.offer.describe(**values)
         elif short == "info":
-            result = self._info(caller)
+            result = self.offer.info(caller)
         elif short == "stats":
             result = self.stats.answer()
         if "id" in q.raw:
             self._answer(q.id, result=result)
-
-    def _describe(self, service: Optional[str] = None, hash: Optional[str] = None) -> Dict[str, Any]:
-        if service is not None and service != "rpc" and service not in self.offer.services:
-            raise MethodNotFound(f"no service {clip(service)}", {"method": clip(service)})
-        if hash == self.offer.hash:
-            return {"hash": hash}
-        trees = [s.description.tree for n, s in self.offer.services.items() if service in (None, n)]
-        return {"hash": self.offer.hash, "services": [rpc.TREE] if service == "rpc" else trees}
-
-    def _info(self, caller: Caller) -> Dict[str, Any]:
-        services = []
-        for s in self.offer.services.values():
-            t = s.description.tree
-            services.append({"name": t["name"], "version": t["version"], **({"doc": t["doc"].split("\n")[0]} if t.get("doc") else {})})
-        you = {k: v for k, v in caller._asdict().items() if v is not None and k != "via"}
-        if caller.via:
-            you["via"] = list(caller.via)
-        return {"protocol": 1, "features": [], "product": self.offer.product, "version": self.offer.version,
-                "services": services, "limits": LIMITS, "you": you}
 
     # What goes out
 
@@ -395,7 +285,7 @@ class ServerCore:
         if run.answered:
             return
         try:
-            self._answer(run.id, result=result)
+            self._write(encode_result(run.id, result, self.version))
         except TooLarge as e:
             started = {"started": True} if run.member.kind == "method" else {}
             self.refuse(run, TooLarge(str(e), {**e.params, **started}))
@@ -414,8 +304,10 @@ class ServerCore:
 
     def _over(self, run: Run) -> None:
         run.answered = True
-        run.on_over()
-        self.calls.pop(run.key, None)
+        if run.on_over:
+            run.on_over()
+        if run.id is not None:
+            self.calls.pop(run.id, None)
         if self.streams:
             self.streams.pop(run, None)
         if run.reader is not None:
@@ -446,7 +338,7 @@ class ServerCore:
                     return
                 if run.reader is not None:
                     progress = self._pump(run, run.reader) or progress
-                elif run.can_send:
+                elif run.can_send and run.on_ready:
                     run.on_ready()
 
     def _pump(self, run: Run, reader: Reader) -> bool:
@@ -483,7 +375,7 @@ class ServerCore:
     def cancel_all(self) -> None:
         for run in list(self.calls.values()):
             self.refuse(run, Cancelled("the service is stopping"))
-            run.on_end()
+            run.end()
 
     def close(self) -> None:
         """The connection is gone: handlers are told to stop. [O7]"""
@@ -491,8 +383,5 @@ class ServerCore:
         self.stats.connections -= 1
         for run in list(self.calls.values()):
             self._over(run)
-            run.on_end()
+            run.end()
 
-
-def _key(id: Any) -> Any:
-    return (type(id), id) if isinstance(id, (int, str)) else None

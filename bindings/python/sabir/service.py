@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Set, Type, TypeVar
 
+from .codec import dump_value
 from .description import Description, Member
 from .errors import Error
 from .feeds import Feed, State, Table, Topic, key_of
@@ -145,7 +146,7 @@ class Service:
 
     def _connect(self, feed: Feed, member: Member) -> None:
         feed.item = member.item
-        feed.key = lambda params: key_of(member.params.dump(params))
+        feed.key = lambda params: key_of(dump_value(member.params, params))
 
     def _doc(self, member: Tree, doc: Optional[str]) -> None:
         if doc:

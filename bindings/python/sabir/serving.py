@@ -17,7 +17,9 @@ from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Optional,
 from .address import Socket
 from .caller import Caller, current
 from .errors import Cancelled
-from .server import Offer, Run, ServerCore
+from .offer import Offer
+from .run import Run
+from .server import ServerCore
 from .service import Service
 
 GRACE = 10.0  # for calls in flight when the service stops [O9]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from .errors import InvalidRequest, ParseError, Refused, TooLarge
 
@@ -60,9 +60,26 @@ def _long(text: str) -> Any:
     return int(text) if len(text) < 300 else INF
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_constant)
-_long_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_constant, parse_int=_long)
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+def _encoder() -> Callable[[Any], str]:
+    """A JSONEncoder makes an encoder in C for every value, which takes longer than most values do: here is one for all."""
+    options = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    module: Any = json.encoder
+    if getattr(module, "c_make_encoder", None) is None:  # a Python without C
+        return options.encode
+    parts = module.c_make_encoder(None, options.default, module.encode_basestring, None, ":", ",", False, False, False)
+    return lambda value: "".join(parts(value, 0))
+
+
+def _scanner(**options: Any) -> Callable[[str, int], Tuple[Any, int]]:
+    """Reads a value at a place of a text, and where it ends; StopIteration if none is there."""
+    decoder: Any = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_constant, **options)
+    scan: Callable[[str, int], Tuple[Any, int]] = decoder.scan_once
+    return scan
+
+
+_scan, _scan_long = _scanner(), _scanner(parse_int=_long)
+_encode = _encoder()
+_quote: Callable[[str], str] = getattr(json.encoder, "encode_basestring")
 _surrogate = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -85,11 +102,13 @@ def decode(line: bytes) -> Dict[str, Any]:
     try:
         text = line.decode("utf-8").strip(" \t\r\n")
         try:
-            value, end = _decoder.raw_decode(text)
+            value, end = _scan(text, 0)
+        except StopIteration:
+            raise ValueError("expected an object") from None
         except ValueError as e:
             if "digits" not in str(e):
                 raise
-            value, end = _long_decoder.raw_decode(text)
+            value, end = _scan_long(text, 0)
         if end != len(text):
             raise ValueError("more than one value on a line")
         if not isinstance(value, dict):
@@ -104,8 +123,30 @@ def decode(line: bytes) -> Dict[str, Any]:
 
 
 def encode(message: Dict[str, Any], limit: int = MAX_MESSAGE) -> bytes:
-    """The line of a message; TooLarge if it is over the limit. [B1]"""
-    line = _encode(message).encode("utf-8") + b"\n"
+    """The line of a message; TooLarge if it is over the limit, ValueError if no JSON has it. [B1]"""
+    return _line(_text(message), limit)
+
+
+def encode_request(id: int, method: str, params: Dict[str, Any], limit: int) -> bytes:
+    """The line of a request that has nothing but params."""
+    return _line(f'{{"jsonrpc":"2.0","id":{id},"method":{_quote(method)},"params":{_text(params)}}}', limit)
+
+
+def encode_result(id: Optional[Id], result: Any, version: bool) -> bytes:
+    """The line of a response that is no error."""
+    start = '"jsonrpc":"2.0",' if version else ""
+    return _line(f'{{{start}"id":{id if type(id) is int else _encode(id)},"result":{_text(result)}}}', MAX_MESSAGE)
+
+
+def _text(value: Any) -> str:
+    try:
+        return _encode(value)
+    except RecursionError:
+        raise ValueError("a value that is nested too deep, or in itself") from None
+
+
+def _line(text: str, limit: int) -> bytes:
+    line = (text + "\n").encode("utf-8")
     if len(line) > limit:
         raise TooLarge(f"a message of {len(line)} bytes, and {limit} is the limit", {"limit": limit})
     return line
