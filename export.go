@@ -21,10 +21,10 @@ const maxExports = 64
 // on to them, for several servers as well, and for a program that calls its own
 // plugins. It may be used by any number of goroutines at once.
 type Exports struct {
-	id     string // as a hub
-	allow  func(Caller, *idl.Service) (release func(), err error)
-	around Around // nil: nobody is asked
-	told   func() // of changes; nil: nobody is
+	id    string // as a hub
+	allow func(Caller, *idl.Service) (release func(), err error)
+	watch Watcher // nil: nobody watches
+	told  func()  // of changes; nil: nobody is
 
 	mu     sync.RWMutex
 	byName map[string]*export
@@ -56,6 +56,42 @@ func (x *Exports) Handle(ctx context.Context, call *Call, sink Sink) (Body, erro
 	}
 	service, _, _ := strings.Cut(call.Method, ".")
 	return Body{}, notFound(call.Method, service, names)
+}
+
+// Only is one of the services alone, as a Handler that describes it.
+func (x *Exports) Only(service string) Handler { return onlyExport{x, service} }
+
+type onlyExport struct {
+	x       *Exports
+	service string
+}
+
+func (o onlyExport) Describe() []*idl.Service {
+	for _, s := range o.x.Describe() {
+		if s.Name == o.service {
+			return []*idl.Service{s}
+		}
+	}
+	return nil
+}
+
+func (o onlyExport) has(method string) bool {
+	service, _, _ := strings.Cut(method, ".")
+	return service == o.service
+}
+
+func (o onlyExport) Handle(ctx context.Context, call *Call, sink Sink) (Body, error) {
+	if !o.has(call.Method) {
+		return Body{}, MethodNotFound(call.Method, []string{o.service})
+	}
+	return o.x.Handle(ctx, call, sink)
+}
+
+func (o onlyExport) route(call *Call) (r route, ok bool) {
+	if !o.has(call.Method) {
+		return r, false
+	}
+	return o.x.route(call)
 }
 
 // export is one service that a connection offers.
@@ -253,7 +289,7 @@ func (x *Exports) find(method string) *export {
 }
 
 // handle passes a call on to who offers the service. spec [U4], [U5]
-func (x *Exports) handle(ctx context.Context, e *export, call *Call, sink Sink) (Body, error) {
+func (x *Exports) handle(ctx context.Context, e *export, call *Call, sink Sink) (body Body, err error) {
 	m := e.members[call.Method]
 	if m == nil && len(e.members) > 0 {
 		names := make([]string, 0, len(e.members))
@@ -269,25 +305,26 @@ func (x *Exports) handle(ctx context.Context, e *export, call *Call, sink Sink) 
 	if err := call.Caller.Permit(call.Method, m); err != nil {
 		return Body{}, err
 	}
-	if x.around != nil {
-		return x.around(ctx, call, sink, HandlerFunc(func(ctx context.Context, call *Call, sink Sink) (Body, error) {
-			return x.pass(ctx, e, call, sink)
-		}))
+	if x.watch != nil {
+		var done func(Body, error)
+		sink, done = x.watch(call, sink)
+		defer func() { done(body, err) }()
 	}
-	return x.pass(ctx, e, call, sink)
+	onward := x.onward(e, call)
+	if m := e.mergers[call.Method]; m != nil {
+		return m.Handle(ctx, &onward, sink)
+	}
+	return bounded(ctx, peer{e.c}, &onward, sink)
 }
 
-// pass is handle for whoever may.
-func (x *Exports) pass(ctx context.Context, e *export, call *Call, sink Sink) (Body, error) {
+// onward is a call as it goes on to who offers the service.
+func (x *Exports) onward(e *export, call *Call) Call {
 	onward := *call
 	onward.hub = x.id
 	if e.theirs != e.desc.Name {
 		onward.Method = e.theirs + strings.TrimPrefix(call.Method, e.desc.Name)
 	}
-	if m := e.mergers[call.Method]; m != nil {
-		return m.Handle(ctx, &onward, sink)
-	}
-	return bounded(ctx, peer{e.c}, &onward, sink)
+	return onward
 }
 
 // bounded passes a call on with a window, if it asks for items at all: there is

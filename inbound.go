@@ -28,6 +28,7 @@ type inbound struct {
 
 	// Guarded by c.mu.
 	credit   int64
+	passed   *relayed      // the call was passed on; nil: it is handled here
 	onward   func(n int64) // gives the credit that comes to whom the items come from; nil: it is ours
 	answered bool
 	live     bool // a subscription that is active
@@ -209,6 +210,14 @@ func (in *inbound) over(why error) {
 		go a.f()
 	}
 	in.after = nil
+	if p := in.passed; p != nil && p.id != 0 {
+		to, id := p.to, p.id
+		in.c.goroutines.Add(1)
+		go func() {
+			defer in.c.goroutines.Done()
+			in.giveUp(to, id)
+		}()
+	}
 	if in.c.served[in.id] == in {
 		delete(in.c.served, in.id)
 	}

@@ -1,8 +1,6 @@
 package sabir
 
 import (
-	"context"
-
 	"github.com/sabir-ipc/sabir/wire"
 )
 
@@ -67,9 +65,11 @@ func (o *observed) Items(items []Item) error {
 	return nil
 }
 
-// Around is asked instead of a Handler, and decides whether that is asked.
-type Around func(ctx context.Context, call *Call, sink Sink, next Handler) (Body, error)
+// Watcher is told of a call that is passed on. It may put a sink in place of the
+// one that there is, if there is one, as [Observed] makes it, and what it returns
+// is told how the call ended; the body lasts as long as that takes.
+type Watcher func(call *Call, sink Sink) (instead Sink, done func(Body, error))
 
-// Around has f asked about each call to an offered service whose caller may make
-// it. It is set before anything is offered.
-func (x *Exports) Around(f Around) { x.around = f }
+// Watch has f told of each call to an offered service whose caller may make it.
+// It is set before anything is offered, and must not wait.
+func (x *Exports) Watch(f Watcher) { x.watch = f }

@@ -19,6 +19,7 @@ type outbound struct {
 	start  int64 // where in the stream the request begins
 	window int   // NoWindow: a plain request
 	wake   chan struct{}
+	back   *inbound // whose call was passed on; nil: it is ours
 
 	// Guarded by c.mu.
 	arrived     []arrival // items and lives that the caller has not taken
@@ -100,8 +101,12 @@ func (o *outbound) live(l *wire.Live) {
 	o.notify()
 }
 
-// finish takes the response.
+// finish takes the response, or what there is in its place.
 func (o *outbound) finish(result wire.Value, err error) {
+	if o.back != nil {
+		o.bringLater(err)
+		return
+	}
 	o.done, o.err = true, err
 	switch {
 	case err != nil:
@@ -197,34 +202,49 @@ func pass(ctx context.Context, a *arrival, sink Sink) error {
 
 // send writes the request. A nil outbound without error is a notification, sent.
 func (c *conn) send(ctx context.Context, call *Call) (*outbound, error) {
-	if err := ctx.Err(); err != nil {
+	m := wire.Message{Method: []byte(call.Method)} // here, where it needs no memory of its own
+	if err := c.head(ctx, &m, call); err != nil {
 		return nil, err
 	}
-	if !utf8.ValidString(call.Method) || !utf8.ValidString(call.Trace) {
-		return nil, errors.New("sabir: method or trace is not UTF-8")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r := &c.role; r.owner && r.busy != 0 && c.running > 0 {
+		c.takeOver() // a handler that calls out must not be who reads the answer
 	}
-	m := wire.Message{Method: []byte(call.Method), Window: int64(call.Window), Trace: call.Trace}
+	o, err := c.append(&m, call)
+	if err == nil {
+		c.flush()
+	}
+	return o, err
+}
+
+// head fills in all of a request but its id and its params.
+func (c *conn) head(ctx context.Context, m *wire.Message, call *Call) (err error) {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if !utf8.ValidString(call.Method) || !utf8.ValidString(call.Trace) {
+		return errors.New("sabir: method or trace is not UTF-8")
+	}
+	m.Window, m.Trace = int64(call.Window), call.Trace
 	if call.Since != nil {
 		m.Since = &wire.Since{Epoch: call.Since.Epoch, Seq: call.Since.Seq}
 	}
 	if at, ok := ctx.Deadline(); ok && call.Window == NoWindow && !call.Notify {
 		if m.Timeout = time.Until(at).Seconds(); m.Timeout <= 0 {
-			return nil, context.DeadlineExceeded
+			return context.DeadlineExceeded
 		}
 	}
 	if hub := cmp.Or(call.hub, c.as); hub != "" {
-		var err error
-		if m.Caller, err = c.state(&call.Caller, hub); err != nil {
-			return nil, err
-		}
+		m.Caller, err = c.state(&call.Caller, hub)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	return err
+}
+
+// append adds a request to what waits to be sent. c.mu is held.
+func (c *conn) append(m *wire.Message, call *Call) (*outbound, error) {
 	if c.end != nil || c.eof || c.goneAway || c.broken != nil {
 		return nil, errNotSent
-	}
-	if r := &c.role; r.owner && r.busy != 0 && c.running > 0 {
-		c.takeOver() // a handler that calls out must not be who reads the answer
 	}
 	var o *outbound
 	m.Versioned = c.versioned
@@ -234,7 +254,7 @@ func (c *conn) send(ctx context.Context, call *Call) (*outbound, error) {
 		o.c, o.id, o.window, o.start = c, c.lastID, call.Window, c.out.mark()
 		m.ID = wire.IntID(o.id)
 	}
-	buf, f := wire.OpenRequest(c.out.buf, c.enc, &m)
+	buf, f := wire.OpenRequest(c.out.buf, c.enc, m)
 	buf, err := call.Params.Append(buf, c.enc)
 	if err == nil && f.Size(buf) > c.limits.Message {
 		err = tooLarge(c.limits.Message, false)
@@ -248,7 +268,6 @@ func (c *conn) send(ctx context.Context, call *Call) (*outbound, error) {
 		c.made[o.id] = o
 	}
 	c.charge()
-	c.flush()
 	return o, nil
 }
 

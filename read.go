@@ -43,6 +43,7 @@ type role struct {
 	seenTurn uint64
 	lent     map[uint64][]byte // frames that those who lost the role are busy with, by which owner they were
 	spare    []chan uint64     // goroutines that have lost the role, and may have it again: each gets which owner it is
+	owed     []*conn           // those to whom calls and answers were passed on, and not flushed
 	beat     *pulse.Beat       // the next tick, while there is traffic
 	timer    *time.Timer       // the next look where that will do later
 	armed    bool
@@ -236,9 +237,10 @@ func (c *conn) readOn(sniff bool) {
 	me, again := r.gen, true
 	var m wire.Message
 	for {
-		if len(c.out.buf) > 0 && !r.reader.Buffered() {
+		if (len(c.out.buf) > 0 || len(r.owed) > 0) && !r.reader.Buffered() {
 			// The answers of all requests that came together leave together.
 			r.work()
+			r.pay()
 			c.flush()
 			if r.gen != me {
 				if me, again = r.spares(me); !again {
@@ -266,6 +268,7 @@ func (c *conn) readOn(sniff bool) {
 			return
 		}
 		if r.gen != me {
+			r.pay()
 			c.flush() // nobody else knows of the answer
 			if me, again = r.spares(me); !again {
 				return

@@ -113,6 +113,11 @@ func (c *conn) request(m *wire.Message, mine bool) {
 	}
 	if mine && !in.windowed {
 		c.mu.Unlock()
+		if to := in.relay(); to != nil {
+			c.mu.Lock()
+			c.role.owes(to)
+			return
+		}
 		body, err := in.run()
 		c.mu.Lock()
 		in.finish(body, err)
@@ -209,6 +214,11 @@ func (c *conn) response(m *wire.Message) {
 		return // spec [M11]
 	}
 	delete(c.made, n)
+	if in := o.back; in != nil {
+		o.recycle()
+		c.bring(in, m)
+		return
+	}
 	if m.Error != nil {
 		o.finish(wire.Value{}, fromWire(m.Error))
 	} else {

@@ -162,6 +162,17 @@ func (r *root) Handle(ctx context.Context, call *Call, sink Sink) (Body, error) 
 	return r.rpc.Handle(ctx, call, sink)
 }
 
+// route is that of a service that somebody offers here.
+func (r *root) route(call *Call) (to route, ok bool) {
+	if x := r.opts.Exports; x != nil {
+		return x.route(call)
+	}
+	if app, ok := r.app.(router); ok {
+		return app.route(call)
+	}
+	return to, false
+}
+
 func asksOfItself(method string) bool {
 	switch method {
 	case "rpc.info", "rpc.ping", methodAuth, "rpc.pair":

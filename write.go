@@ -61,12 +61,9 @@ func (o *output) release() {
 // flush writes what waits, unless somebody is at it already, who will take it
 // along. c.mu is held, and released while writing.
 func (c *conn) flush() {
-	o := &c.out
-	if o.flushing || c.end != nil || c.broken != nil || len(o.buf) == 0 {
+	if !c.beginFlush() {
 		return
 	}
-	o.flushing = true
-	o.seenAt = time.Time{}
 	if len(c.made) > 1 && len(c.waiting) > 0 {
 		// Other calls are under way: let their goroutines add to this write.
 		// Without others this would cost a unary call half its speed.
@@ -74,30 +71,106 @@ func (c *conn) flush() {
 		runtime.Gosched()
 		c.mu.Lock()
 	}
-	c.role.arm()
-	for len(o.buf) > 0 && c.end == nil && c.broken == nil {
-		piece := o.buf
-		o.buf, o.spare = o.spare[:0], nil
-		o.taken += int64(len(piece))
+	c.flushRest(nil, 0)
+}
+
+// tryFlush is flush for who may not wait for this connection: what does not go
+// at once is left to another goroutine.
+func (c *conn) tryFlush() {
+	if !c.t.Lends() {
+		c.flushLater()
+		return
+	}
+	if !c.beginFlush() {
+		return
+	}
+	piece, n := c.takeOut(), 0
+	for {
 		c.mu.Unlock()
-		err := c.write(piece)
+		n, _ = c.t.TryWrite(piece[:min(len(piece), writePiece)]) // an error comes again
+		c.wrote(n)
 		c.mu.Lock()
-		if cap(piece) <= keepBuffer || len(o.buf) > 0 && cap(piece) <= 4*shortQueue {
-			o.spare = piece[:0]
-		} else {
-			wire.GiveBuffer(piece)
+		if n < len(piece) {
+			break
 		}
-		c.charge()
-		o.release()
-		if err != nil {
-			c.breakOff(err)
+		if len(c.out.buf) == 0 || c.end != nil || c.broken != nil {
+			c.flushRest(piece, n)
+			return
 		}
+		c.putBack(piece, nil)
+		piece = c.takeOut()
+	}
+	c.goroutines.Add(1)
+	go func() {
+		defer c.goroutines.Done()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.flushRest(piece, n)
+	}()
+}
+
+// beginFlush makes the goroutine the one that writes; false: there is nothing to
+// write, or another one. c.mu is held.
+func (c *conn) beginFlush() bool {
+	o := &c.out
+	if o.flushing || c.end != nil || c.broken != nil || len(o.buf) == 0 {
+		return false
+	}
+	o.flushing = true
+	o.seenAt = time.Time{}
+	c.role.arm()
+	return true
+}
+
+// flushRest writes a piece that has been taken, from n on, and all that waits
+// behind it. c.mu is held, and released while writing.
+func (c *conn) flushRest(piece []byte, n int) {
+	o := &c.out
+	for c.end == nil && c.broken == nil {
+		if piece == nil {
+			if len(o.buf) == 0 {
+				break
+			}
+			piece, n = c.takeOut(), 0
+		}
+		var err error
+		if n < len(piece) {
+			c.mu.Unlock()
+			err = c.write(piece[n:])
+			c.mu.Lock()
+		}
+		c.putBack(piece, err)
+		piece = nil
 	}
 	o.flushing = false
 	if c.parting != nil {
 		c.fail(c.parting)
 	}
 	c.settle()
+}
+
+// takeOut takes all that waits. c.mu is held.
+func (c *conn) takeOut() []byte {
+	o := &c.out
+	piece := o.buf
+	o.buf, o.spare = o.spare[:0], nil
+	o.taken += int64(len(piece))
+	return piece
+}
+
+// putBack is after a piece has been written, or not. c.mu is held.
+func (c *conn) putBack(piece []byte, err error) {
+	o := &c.out
+	if cap(piece) <= keepBuffer || len(o.buf) > 0 && cap(piece) <= 4*shortQueue {
+		o.spare = piece[:0]
+	} else {
+		wire.GiveBuffer(piece)
+	}
+	c.charge()
+	o.release()
+	if err != nil {
+		c.breakOff(err)
+	}
 }
 
 // part ends the connection when what waits has been sent, by whoever is at it:
@@ -130,14 +203,19 @@ func (c *conn) breakOff(err error) {
 func (c *conn) write(b []byte) error {
 	for len(b) > 0 {
 		n, err := c.t.Write(b[:min(len(b), writePiece)])
-		c.out.progress.Add(int64(n))
-		c.stats.bytesOut.Add(int64(n))
+		c.wrote(n)
 		b = b[n:]
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// wrote counts what has gone.
+func (c *conn) wrote(n int) {
+	c.out.progress.Add(int64(n))
+	c.stats.bytesOut.Add(int64(n))
 }
 
 // flushLater has what waits written by a goroutine of the connection.

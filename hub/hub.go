@@ -91,7 +91,7 @@ func Serve(ctx context.Context, opts *Options) error {
 	defer h.all.Wait()
 	defer cancel()
 	h.exports = sabir.NewExports(h.admit)
-	h.exports.Around(h.watched)
+	h.exports.Watch(h.watch)
 	h.exports.Changed(h.changed)
 	for _, at := range h.opts.To {
 		if _, err := transport.Parse(at); err != nil {
@@ -172,7 +172,7 @@ func (h *hub) admit(c sabir.Caller, s *idl.Service) (release func(), err error) 
 		}
 	}
 	closeSocket := func() {}
-	if path, closer, err := h.listen(s.Name, h.exports); err != nil {
+	if path, closer, err := h.listen(s.Name, h.exports.Only(s.Name)); err != nil {
 		h.opts.Serve.Log.Warn("hub: service has no socket of its own", "service", s.Name, "err", err)
 	} else {
 		row.Socket, closeSocket = &path, closer
@@ -200,7 +200,7 @@ func firstLine(doc string) string {
 }
 
 // listen serves one service at a socket of its own name.
-func (h *hub) listen(name string, of services) (path string, stop func(), err error) {
+func (h *hub) listen(name string, of sabir.Handler) (path string, stop func(), err error) {
 	at := transport.Address{Scheme: "name", Name: name}
 	o := h.opts.Serve
 	ln, err := transport.Listen(at, &transport.ListenOptions{Env: o.Env, Mode: o.Mode, Group: o.Group})
@@ -211,7 +211,7 @@ func (h *hub) listen(name string, of services) (path string, stop func(), err er
 	o.Connected = h.clients.connected
 	ctx, cancel := context.WithCancel(h.ctx)
 	h.all.Go(func() {
-		if err := sabir.Serve(ctx, ln, only{of, name}, &o); err != nil {
+		if err := sabir.Serve(ctx, ln, of, &o); err != nil {
 			h.opts.Serve.Log.Error("hub: socket of a service", "service", name, "err", err)
 		}
 	})

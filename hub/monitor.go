@@ -92,13 +92,19 @@ type seen struct {
 	body   wire.Value
 }
 
-// watched passes a call on and tells the monitors of all that it brings. Calls
-// of the monitor itself are not among them.
+// watched passes a call on that is watched.
 func (h *hub) watched(ctx context.Context, call *sabir.Call, sink sabir.Sink, next sabir.Handler) (body sabir.Body, err error) {
-	done := h.traffic.begin(call, &sink)
-	defer func() { done(err) }()
+	sink, done := h.watch(call, sink)
+	defer func() { done(body, err) }()
+	return next.Handle(ctx, call, sink)
+}
+
+// watch counts a call that is passed on and tells the monitors of all that it
+// brings. Calls of the monitor itself are not among them.
+func (h *hub) watch(call *sabir.Call, sink sabir.Sink) (instead sabir.Sink, done func(sabir.Body, error)) {
+	counted := h.traffic.begin(call, &sink)
 	if h.monitors.count.Load() == 0 || call.Method == Name+".monitor" {
-		return next.Handle(ctx, call, sink)
+		return sink, func(_ sabir.Body, err error) { counted(err) }
 	}
 	m := &h.monitors
 	begun := time.Now()
@@ -115,18 +121,19 @@ func (h *hub) watched(ctx context.Context, call *sabir.Call, sink sabir.Sink, ne
 			m.tell(seen{Event: e, live: l}, sabir.Body{})
 		})
 	}
-	body, err = next.Handle(ctx, call, sink)
-	e := of
-	e.At = time.Now()
-	took := e.At.Sub(begun).Seconds()
-	e.Took, e.Kind = &took, "result"
-	if failed := sabir.ErrorOf(err); failed != nil {
-		e.Kind, e.Error = "error", &failed.Name
-		m.tell(seen{Event: e, err: failed}, failed.Params)
-	} else {
-		m.tell(seen{Event: e}, body)
+	return sink, func(body sabir.Body, err error) {
+		counted(err)
+		e := of
+		e.At = time.Now()
+		took := e.At.Sub(begun).Seconds()
+		e.Took, e.Kind = &took, "result"
+		if failed := sabir.ErrorOf(err); failed != nil {
+			e.Kind, e.Error = "error", &failed.Name
+			m.tell(seen{Event: e, err: failed}, failed.Params)
+		} else {
+			m.tell(seen{Event: e}, body)
+		}
 	}
-	return body, err
 }
 
 // nameOf is how a caller is called here.

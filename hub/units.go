@@ -105,7 +105,7 @@ func (u *units) add(f *Unit) {
 	e := &unitEntry{started: s, changed: modified(f.file)}
 	row := Service{Version: f.desc.Version, Doc: firstLine(f.desc.Doc), Members: len(f.desc.Members), Since: time.Now(), Unit: &f.file}
 	closeSocket := func() {}
-	if path, closer, err := h.listen(f.Service, u); err != nil {
+	if path, closer, err := h.listen(f.Service, only{u, f.Service}); err != nil {
 		h.opts.Serve.Log.Warn("hub: service has no socket of its own", "service", f.Service, "err", err)
 	} else {
 		row.Socket, closeSocket = &path, closer

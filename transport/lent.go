@@ -15,14 +15,24 @@ func (c *Conn) Lends() bool { return c.lent != nil }
 // are called by the goroutine that reads.
 func (c *Conn) ReadLent(lend func() []byte, back func()) (int, error) { return c.lent.read(lend, back) }
 
-// lent is the one read that may be under way on a connection.
+// TryWrite writes as much as goes without waiting, which may be nothing; so it does on every connection that Lends. It
+// is a Write in that there may be one at a time.
+func (c *Conn) TryWrite(p []byte) (int, error) { return c.lent.tryWrite(p) }
+
+// lent is the one read, and the one write, that may be under way on a connection.
 type lent struct {
-	raw  syscall.RawConn
-	try  func(fd uintptr) bool // made once: it would be allocated each time
+	raw syscall.RawConn
+
+	try  func(fd uintptr) bool // attempt, made once: it would be allocated each time
 	lend func() []byte
 	back func()
 	n    int
 	err  error
+
+	put      func(fd uintptr) bool // write, likewise
+	out      []byte
+	written  int
+	writeErr error
 }
 
 func newLent(rwc io.ReadWriteCloser) *lent {
@@ -40,7 +50,7 @@ func newLent(rwc io.ReadWriteCloser) *lent {
 		return nil
 	}
 	l := &lent{raw: raw}
-	l.try = l.attempt
+	l.try, l.put = l.attempt, l.write
 	return l
 }
 
@@ -70,5 +80,29 @@ func (l *lent) attempt(fd uintptr) bool {
 			return false
 		}
 		return true
+	}
+}
+
+func (l *lent) tryWrite(p []byte) (int, error) {
+	l.out = p
+	err := l.raw.Write(l.put)
+	l.out = nil
+	switch {
+	case err != nil:
+		return 0, err
+	case l.writeErr == syscall.EAGAIN:
+		return 0, nil
+	case l.writeErr != nil:
+		return 0, os.NewSyscallError("write", l.writeErr)
+	}
+	return l.written, nil
+}
+
+// write tries once.
+func (l *lent) write(fd uintptr) bool {
+	for {
+		if l.written, l.writeErr = syscall.Write(int(fd), l.out); l.writeErr != syscall.EINTR {
+			return true
+		}
 	}
 }
