@@ -202,7 +202,7 @@ func Watch[T any](ctx context.Context, h Handler, method string, params any, opt
 					return
 				}
 			}
-			if !pause(ctx, try) {
+			if !pause(ctx, try, subscriberPause) {
 				yield(Event[T]{}, ctx.Err())
 				return
 			}
@@ -221,11 +221,19 @@ func passing(err error) bool {
 	return false
 }
 
+// The limits of the first pause.
+const (
+	// Of all who are thrown out together no tenth comes back within the same tenth of a second, also where the service
+	// is there again at once.
+	subscriberPause = 2 * time.Second
+	// Those who offer services are few, and others wait for them.
+	offerPause = 100 * time.Millisecond
+)
+
 // pause waits before the next try: somewhere between nothing and a limit that
 // doubles, so that a thousand clients do not come back at once.
-func pause(ctx context.Context, try int) bool {
-	const least, most = 100 * time.Millisecond, 30 * time.Second
-	limit := min(least<<min(try, 10), most)
+func pause(ctx context.Context, try int, first time.Duration) bool {
+	limit := min(first<<min(try, 10), 30*time.Second)
 	select {
 	case <-time.After(rand.N(limit)):
 		return true

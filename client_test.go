@@ -234,9 +234,9 @@ func TestResume(t *testing.T) {
 		r := newRestartable(t, svc)
 		x, path := newCutter(t, r.path)
 		c := dial(t, path, sabir.DialOptions{CBOR: cbor})
-		const total = 500
+		const total = 300
 		next, downs := 1, 0
-		publishing := false
+		up := make(chan struct{}, 4)
 		for e, err := range sabir.Watch[number](t.Context(), c, "chat.said", nil, nil) {
 			if err != nil {
 				t.Fatal(err)
@@ -248,18 +248,21 @@ func TestResume(t *testing.T) {
 			case sabir.Down:
 				downs++
 			case sabir.Up:
-				if !publishing {
-					publishing = true
-					go func() {
-						for n := 1; n <= total; n++ {
-							topic.Publish(sabir.None{}, number{n})
-							time.Sleep(time.Millisecond)
-							if n%100 == 50 {
-								x.cut()
-							}
-						}
-					}()
+				if up <- struct{}{}; downs > 0 {
+					continue
 				}
+				go func() {
+					for n := 1; n <= total; n++ {
+						switch n % 100 {
+						case 1:
+							<-up // else a cut would be of nothing
+						case 50:
+							x.cut()
+						}
+						topic.Publish(sabir.None{}, number{n})
+						time.Sleep(time.Millisecond)
+					}
+				}()
 			case sabir.Changed:
 				if e.Value.N != next {
 					t.Fatalf("expected %d, got %d", next, e.Value.N)
@@ -270,8 +273,8 @@ func TestResume(t *testing.T) {
 				break
 			}
 		}
-		if downs < 3 {
-			t.Errorf("only %d cuts were seen", downs)
+		if downs != 3 {
+			t.Errorf("%d of 3 cuts were seen", downs)
 		}
 	})
 }

@@ -70,7 +70,7 @@ func Export(ctx context.Context, address string, h Handler, opts *ExportOptions)
 			return err
 		}
 		o.Log.Warn("sabir: services are offered no more, trying again", "at", a.String(), "err", err)
-		if !pause(ctx, try) {
+		if !pause(ctx, try, offerPause) {
 			return nil
 		}
 	}

@@ -1,18 +1,12 @@
 package faults_test
 
 import (
-	"bufio"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/sabir-ipc/sabir"
-	"github.com/sabir-ipc/sabir/auth"
 	"github.com/sabir-ipc/sabir/transport"
 )
 
@@ -85,10 +79,9 @@ func TestCase64HalfOpen(t *testing.T) {
 	t.Parallel()
 	p := newPartition(t)
 	p.cable.set(true, true)
-	p.server.cmd.Process.Kill()
-	p.server.cmd.Wait()
+	p.server.kill()
 	time.Sleep(2 * time.Second) // what its kernel still says is lost
-	p.serve()
+	p.server = p.serve(t, p.cable.far.start)
 	began := time.Now()
 	p.cable.set(false, false)
 	for _, want := range []string{"numbers down", "silence down", "hang true"} {
@@ -100,53 +93,25 @@ func TestCase64HalfOpen(t *testing.T) {
 
 // partition is a service and a client on two machines.
 type partition struct {
+	*served
 	t            *testing.T
-	dir          string
-	at           transport.Address
 	cable        *cable
 	server, away *witness
 }
 
 func newPartition(t *testing.T) *partition {
 	t.Helper()
-	p := &partition{t: t, cable: newCable(t)}
-	var err error
-	if p.dir, err = os.MkdirTemp("", "sabir"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(p.dir) })
-	p.at = transport.Address{Scheme: "sabir", Host: p.cable.far.address.String(), Port: transport.DefaultPort}
-	state, err := stateIn(p.dir).ServiceDir("history")
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := auth.OpenStore(filepath.Join(state, sabir.CredentialsFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, secret, err := store.AddToken(auth.NewCredential{Name: "away", Rights: auth.Rights{Level: "write"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	identity, err := transport.OpenIdentity(state)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.serve()
-	to := p.at.WithPairing(transport.Pairing{Pin: identity.Fingerprint(), ID: c.ID, Secret: secret.Reveal()})
-	p.away = newWitness(t, p.cable.near, "away", p.dir, to.String())
+	cable := newCable(t)
+	at := transport.Address{Scheme: "sabir", Host: cable.far.address.String(), Port: transport.DefaultPort}
+	p := &partition{newServed(t, at.String()), t, cable, nil, nil}
+	p.server = p.serve(t, cable.far.start)
+	p.away = newWitness(t, cable.near.start, "away", p.dir, at.WithPairing(p.pairing).String())
 	soon := time.Now().Add(20 * time.Second)
 	for _, want := range []string{"numbers up", "silence up", "saw"} {
 		p.away.wait(want, 1, soon)
 	}
 	p.calls(time.Now(), 20*time.Second)
 	return p
-}
-
-func (p *partition) serve() {
-	p.t.Helper()
-	p.server = newWitness(p.t, p.cable.far, "server", p.dir, p.at.String())
-	p.server.wait("ready", 1, time.Now().Add(20*time.Second))
 }
 
 // calls waits until a call is answered that was made after a time.
@@ -201,107 +166,4 @@ func (p *partition) end() {
 		p.t.Error(fault)
 	}
 	p.t.Logf("%d published, %d seen, %d calls", h.published, len(mine), len(h.calls))
-}
-
-// witness is a process on a machine, and what it has said, a line each.
-type witness struct {
-	t   *testing.T
-	who string
-	cmd *exec.Cmd
-	all sync.WaitGroup
-
-	mu    sync.Mutex
-	lines []said
-	more  chan struct{} // closed when there is another line
-}
-
-type said struct {
-	at   time.Time
-	text string
-}
-
-func newWitness(t *testing.T, on *machine, role, dir, address string) *witness {
-	t.Helper()
-	w := &witness{t: t, who: role, cmd: exec.Command(os.Args[0], dir, address), more: make(chan struct{})}
-	w.cmd.Env = append(os.Environ(), roleEnv+"="+role)
-	w.cmd.Stderr = os.Stderr
-	if _, err := w.cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	out, err := w.cmd.StdoutPipe()
-	if err == nil {
-		err = on.start(w.cmd)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.all.Go(func() {
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			w.mu.Lock()
-			w.lines = append(w.lines, said{time.Now(), lines.Text()})
-			close(w.more)
-			w.more = make(chan struct{})
-			w.mu.Unlock()
-		}
-	})
-	t.Cleanup(func() { w.cmd.Process.Kill(); w.all.Wait(); w.cmd.Wait() })
-	return w
-}
-
-// waitFor waits until a line is there that fits.
-func (w *witness) waitFor(what string, until time.Time, fits func(said) bool) {
-	w.t.Helper()
-	for from := 0; ; {
-		w.mu.Lock()
-		lines, more := w.lines[from:], w.more
-		from = len(w.lines)
-		w.mu.Unlock()
-		for _, l := range lines {
-			if fits(l) {
-				return
-			}
-		}
-		select {
-		case <-more:
-		case <-time.After(time.Until(until)):
-			w.t.Fatalf("%s: no %s; it said\n%s", w.who, what, w.told())
-		}
-	}
-}
-
-// wait waits until a line has begun like that so many times.
-func (w *witness) wait(begin string, times int, until time.Time) {
-	w.t.Helper()
-	began := time.Now()
-	w.waitFor(fmt.Sprintf("%q, %d times", begin, times), until, func(l said) bool {
-		if strings.HasPrefix(l.text, begin) {
-			times--
-		}
-		return times == 0
-	})
-	w.t.Logf("%s: %s after %v", w.who, begin, time.Since(began).Round(100*time.Millisecond))
-}
-
-func (w *witness) has(text string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, l := range w.lines {
-		if l.text == text {
-			return true
-		}
-	}
-	return false
-}
-
-// told is what it said that is not the same all the time.
-func (w *witness) told() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var b strings.Builder
-	for _, l := range w.lines {
-		if !strings.HasPrefix(l.text, "saw ") && !strings.HasPrefix(l.text, "call ") {
-			fmt.Fprintln(&b, l.at.Format("05.000"), l.text)
-		}
-	}
-	return b.String()
 }

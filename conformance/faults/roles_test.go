@@ -131,10 +131,10 @@ func runServer(ctx context.Context, dir string) error {
 	err = sabir.ListenAndServe(ctx, filepath.Join(dir, "history.sock"), s, &sabir.ServeOptions{
 		Env: stateIn(dir), Log: quiet, Grace: time.Second, Listen: []string{os.Args[2]},
 		Connected: func(sabir.Caller) func() {
-			fmt.Println("comes")
+			fmt.Println("comes", time.Now().UnixNano())
 			return func() { fmt.Println("goes") }
 		},
-		Ready: func([]transport.Address) { fmt.Println("ready") },
+		Ready: func(all []transport.Address) { fmt.Println("ready", all[1].HostPort()) },
 	})
 	return err
 }
@@ -157,7 +157,7 @@ func runAway(ctx context.Context, dir string) error {
 	}
 	var all sync.WaitGroup
 	all.Go(func() {
-		err := subscribe(ctx, dial(), func(e sabir.Event[number]) {
+		err := subscribe(ctx, dial(), false, func(e sabir.Event[number]) {
 			if e.Kind == sabir.Up || e.Kind == sabir.Down {
 				fmt.Println("numbers", upOrDown(e.Kind))
 			}

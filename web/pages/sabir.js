@@ -176,6 +176,7 @@ class Client {
     JSON.stringify(request.message); // what is no JSON throws now, and not when its turn has come
     this.#waiting.add(request);
     if (request.patient) return;
+    if (this.#timer) this.#dial(); // somebody waits for the answer
     request.timer = setTimeout(() => {
       this.#cancel(request);
       request.ended(new Unanswered("no connection to " + this.#url, false));
@@ -189,6 +190,7 @@ class Client {
   }
 
   #dial() {
+    this.#timer = clearTimeout(this.#timer); // none
     let since = Infinity; // when it was ready
     /** @type {Request} */
     const greeting = {
@@ -242,7 +244,7 @@ const steady = 10_000; // ms after which a connection was a good one
 
 /** How long to wait before an attempt, in ms. With full jitter: those who were thrown out together do not come back
  * together. @param {number} attempt */
-const jitter = (attempt) => Math.random() * Math.min(30_000, 100 * 2 ** attempt);
+const jitter = (attempt) => Math.random() * Math.min(30_000, 2_000 * 2 ** attempt);
 
 /** Who asked and does not care any more. @type {Request} */
 const nobody = { message: { method: "", params: {} }, answered() {}, broken() {}, ended() {} };

@@ -244,8 +244,10 @@ def passing(e: BaseException) -> bool:
 
 
 def pauses() -> Iterator[float]:
-    """How long to wait before each try: full jitter under a limit that doubles, from 0.1 s to 30 s."""
-    limit = 0.1
+    """How long to wait before each try: full jitter under a limit that doubles, from 2 s to 30 s.
+
+    So of all who are thrown out together no tenth comes back within the same tenth of a second."""
+    limit = 2.0
     while True:
         yield random.uniform(0, limit)
         limit = min(2 * limit, 30.0)
