@@ -28,6 +28,7 @@ type Client struct {
 	address transport.Address
 	opts    DialOptions
 	redial  bool
+	direct  *shortcuts // past the hub at the address; nil: no call goes there
 
 	// last is the connection that calls try first, dead or alive: its own lock
 	// tells. Without it all callers would meet at mu, and twice at the connection.
@@ -49,6 +50,7 @@ type DialOptions struct {
 	Stderr  io.Writer     // of exec: and ssh: children; default: os.Stderr
 	Log     *slog.Logger  // default: slog.Default
 	Hub     string        // the id of the hub that the client is part of: each call says on whose behalf it is, by Call.Caller. spec [U1]
+	Direct  bool          // the address is a hub's: what listens itself is called there where it can be, by whom it knows the client as; not together with Hub. spec [U12]
 	Limits  Limits        // of Message for both ways, the others for what Handler serves; zero fields mean the defaults
 
 	// Over TCP:
@@ -93,8 +95,14 @@ func Dial(ctx context.Context, address string, opts *DialOptions) (*Client, erro
 	if opts != nil {
 		c.opts = *opts
 	}
+	if c.opts.Direct && c.opts.Hub != "" {
+		return nil, errors.New("sabir: who calls for others does not go past a hub that judges them")
+	}
 	if _, err := c.conn(ctx); err != nil {
 		return nil, err
+	}
+	if c.opts.Direct {
+		c.direct = newShortcuts(c)
 	}
 	return c, nil
 }
@@ -112,6 +120,9 @@ func NewClient(t *transport.Conn, opts *DialOptions) *Client {
 
 // Close ends the connection and returns when its goroutines have.
 func (c *Client) Close() error {
+	if c.direct != nil {
+		c.direct.close()
+	}
 	c.mu.Lock()
 	c.closed = true
 	conns := c.old
@@ -144,6 +155,11 @@ const maxTries = 3
 // do makes the call and hands the result to the function, for whose duration
 // it lasts.
 func (c *Client) do(ctx context.Context, call *Call, sink Sink, result func(wire.Value) error) error {
+	if c.direct != nil {
+		if done, err := c.direct.do(ctx, call, sink, result); done {
+			return err
+		}
+	}
 	for try := 0; ; try++ {
 		cn := c.last.Load()
 		if try > 0 || cn == nil {

@@ -102,6 +102,7 @@ type export struct {
 	members map[string]*idl.Member // by the full name that they have here
 	mergers map[string]*merger     // likewise, of those whose subscriptions are merged
 	via     []string               // the hubs between here and the service
+	at      []string               // where it listens itself
 	open    bool                   // it is found
 	release func()                 // nil: nobody has to be told
 }
@@ -111,6 +112,7 @@ type (
 		Service idl.Service `doc:"What is offered."`
 		As      *string     `doc:"The name to offer it under, if not its own."`
 		Via     []string    `sabir:",optional" doc:"The ids of the hubs that a call to it passes, that at the service first."`
+		At      []string    `sabir:",optional" doc:"Where it listens itself."`
 	}
 	withdrawParams struct {
 		Service string `doc:"The name that it was offered under."`
@@ -132,26 +134,16 @@ func (x *Exports) add(c *conn, caller Caller, p exportParams, own []*idl.Service
 	if p.As != nil {
 		desc.Name = *p.As
 	}
-	var faults []Fault
-	fault := func(path, name string) {
-		if !serviceName.MatchString(name) {
-			faults = append(faults, Fault{Path: path, Reason: fmt.Sprintf("%q is no name for a service, [a-z][a-z0-9_]*", name)})
-		}
-	}
-	fault("service.name", e.theirs)
-	if p.As != nil {
-		fault("as", *p.As)
-	}
-	for i, id := range p.Via {
-		if !validID(id) {
-			faults = append(faults, Fault{Path: fmt.Sprintf("via[%d]", i), Reason: fmt.Sprintf("%q is no id of a hub", id)})
-		}
-	}
-	if faults != nil {
+	if faults := p.faults(); faults != nil {
 		return invalidParams(faults)
 	}
 	if err := x.passable(p.Via); err != nil {
 		return err
+	}
+	for _, at := range p.At {
+		if !isSocketAddress(at) || caller.Peer.Transport == "unix" {
+			e.at = append(e.at, at)
+		}
 	}
 	e.via = p.Via
 	for i := range desc.Members {
@@ -174,6 +166,36 @@ func (x *Exports) add(c *conn, caller Caller, p exportParams, own []*idl.Service
 		x.drop(c)
 	}
 	return nil
+}
+
+// faults says what is wrong with an offer but for the description, which the
+// types say. spec [U6], [U11]
+func (p *exportParams) faults() (faults []Fault) {
+	fault := func(path, format string, args ...any) {
+		faults = append(faults, Fault{Path: path, Reason: fmt.Sprintf(format, args...)})
+	}
+	const noName = "%q is no name for a service, [a-z][a-z0-9_]*"
+	if !serviceName.MatchString(p.Service.Name) {
+		fault("service.name", noName, p.Service.Name)
+	}
+	if p.As != nil && !serviceName.MatchString(*p.As) {
+		fault("as", noName, *p.As)
+	}
+	for i, id := range p.Via {
+		if !validID(id) {
+			fault(fmt.Sprintf("via[%d]", i), "%q is no id of a hub", id)
+		}
+	}
+	if len(p.At) > maxWhere {
+		fault("at", "over %d addresses", maxWhere)
+		return faults
+	}
+	for i, at := range p.At {
+		if _, err := whereAddress(at); err != nil {
+			fault(fmt.Sprintf("at[%d]", i), "%v", err)
+		}
+	}
+	return faults
 }
 
 // passable refuses what comes from here, or from too far away. spec [U6]

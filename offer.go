@@ -29,6 +29,10 @@ type ExportOptions struct {
 	// Via says which hubs a call to a service passes, as [Exports.Via] does.
 	// Default: none. spec [U6]
 	Via func(service string) []string
+	// At says where a service listens itself, so that clients may go there
+	// instead: addresses unix:/PATH, or sabir://HOST/#fp=… as [transport.Address]
+	// writes it. Default: nowhere. spec [U11]
+	At func(service string) []string
 }
 
 // Export offers the services of h by way of the server at address, a hub or a
@@ -165,6 +169,9 @@ func (l *offers) update(ctx context.Context, now []*idl.Service) error {
 		p := exportParams{Service: *s}
 		if l.o.Via != nil {
 			p.Via = l.o.Via(s.Name)
+		}
+		if l.o.At != nil {
+			p.At = l.o.At(s.Name)
 		}
 		err := l.ask(ctx, "rpc.export", &p)
 		switch {

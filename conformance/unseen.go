@@ -19,6 +19,7 @@ var Unseen = func() map[string]string {
 		"U4":  "a hub; the peer is a service or a client",
 		"U10": "a hub; the peer is a service or a client",
 		"U8":  "a hub; the peer is a service or a client",
+		"U12": "a client of a hub, which the suite is not",
 	}
 	// Whole chapters.
 	for prefix, reason := range map[string]string{

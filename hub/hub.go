@@ -2,9 +2,11 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -57,7 +59,8 @@ type Service struct {
 	UID     *uint32   `doc:"The user who does."`
 	PID     *int      `doc:"The process that does; of a unit, where it runs now."`
 	Unit    *string   `doc:"The file by which the hub starts it when it is called."`
-	Socket  *string   `doc:"The socket of its own that the hub made, so that clients need not know of the hub."`
+	Socket  *string   `doc:"The socket of its own, mostly made by the hub, so that clients need not know of that."`
+	At      []string  `sabir:",optional" doc:"Where it listens itself that other machines reach."`
 }
 
 // Serve runs a hub until ctx ends, and returns when the last of its servers
@@ -154,6 +157,8 @@ func (h *hub) service() *sabir.Service {
 	h.clients.table = sabir.NewTable[Client, sabir.None](s, "clients", sabir.Common, sabir.Doc("Who is connected now, by number."))
 	h.traffic.table = sabir.NewTable[Traffic, sabir.None](s, "traffic", sabir.Common, sabir.OnListeners(h.traffic.watched),
 		sabir.Doc("What passed here, by service, each second while somebody watches."))
+	sabir.Method(s, "resolve", h.resolve, sabir.Readonly,
+		sabir.Doc("Where a service listens itself, so that one may go there."))
 	sabir.Stream(s, "monitor", h.monitor, sabir.Readonly,
 		sabir.Doc("What passes here from now on, message by message.\nIt never holds anything up: who is too slow for it is told how much he missed."))
 	return s
@@ -171,8 +176,13 @@ func (h *hub) admit(c sabir.Caller, s *idl.Service) (release func(), err error) 
 			row.PID = &c.Peer.PID
 		}
 	}
+	where, _ := h.exports.Where(s.Name)
+	row.At = where.Elsewhere().Addresses
 	closeSocket := func() {}
-	if path, closer, err := h.listen(s.Name, h.exports.Only(s.Name)); err != nil {
+	var taken *transport.InUseError
+	if path, closer, err := h.listen(s.Name, h.exports.Only(s.Name)); errors.As(err, &taken) && slices.Contains(where.Addresses, "unix:"+taken.Path) {
+		row.Socket = &taken.Path // by itself
+	} else if err != nil {
 		h.opts.Serve.Log.Warn("hub: service has no socket of its own", "service", s.Name, "err", err)
 	} else {
 		row.Socket, closeSocket = &path, closer
@@ -182,6 +192,29 @@ func (h *hub) admit(c sabir.Caller, s *idl.Service) (release func(), err error) 
 		h.services.Delete(sabir.None{}, s.Name)
 		closeSocket()
 	}, nil
+}
+
+// resolve is hub.resolve. spec [U11]
+func (h *hub) resolve(ctx context.Context, in struct{ Service string }) (sabir.Where, error) {
+	where, ok := h.exports.Where(in.Service)
+	if !ok {
+		if h.units.find(in.Service) == nil {
+			return where, h.noService(in.Service)
+		}
+		where = sabir.Where{Service: in.Service} // it is where it was started
+	}
+	if sabir.CallerOf(ctx).Peer.Transport != "unix" {
+		where = where.Elsewhere()
+	}
+	return where, nil
+}
+
+func (h *hub) noService(name string) error {
+	var names []string
+	for _, s := range h.described() {
+		names = append(names, s.Name)
+	}
+	return sabir.MethodNotFound(name, names)
 }
 
 // exported returns the description of a service that somebody offers.

@@ -52,7 +52,7 @@ func (w *onward) run(ctx context.Context) {
 		})
 	}
 	o := sabir.ExportOptions{
-		DialOptions: w.opts.Dial, Changes: w.changes, Via: w.exports.Via,
+		DialOptions: w.opts.Dial, Changes: w.changes, Via: w.exports.Via, At: w.elsewhere,
 		Offered: func() {
 			if w.opts.Told != nil {
 				w.opts.Told(w.at)
@@ -81,6 +81,12 @@ func (w *onward) run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// elsewhere says where a service listens that other machines reach.
+func (w *onward) elsewhere(service string) []string {
+	where, _ := w.exports.Where(service)
+	return where.Elsewhere().Addresses
 }
 
 // Describe returns all that is here but the hub itself.

@@ -23,6 +23,7 @@ type app struct {
 	timeout time.Duration
 	quiet   bool
 	since   string // EPOCH:SEQ, of the commands that have it
+	direct  bool   // likewise: past a hub
 	helpErr error  // of --help, to which cobra gives no way to fail
 
 	// Of a line in the shell:

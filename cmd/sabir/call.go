@@ -44,6 +44,7 @@ func (a *app) callCommand() *cobra.Command {
 		},
 	}
 	a.sinceFlag(c)
+	a.directFlag(c)
 	return c
 }
 

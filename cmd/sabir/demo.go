@@ -54,14 +54,11 @@ and print lines to try in another shell.`,
 			if err := a.noPicks(c); err != nil {
 				return err
 			}
-			if to != "" && len(listen) > 0 {
-				return &usage{"--to offers the lounge elsewhere, and --listen is for the one that listens here", ""}
-			}
 			return a.demo(c.Context(), listen, to, f)
 		},
 	}
 	c.Flags().StringArrayVar(&listen, "listen", nil, "listen at `ADDRESS` too, as sabir://0.0.0.0 or tcp:localhost:7224")
-	c.Flags().StringVar(&to, "to", "", "do not listen, but offer the lounge to the hub at `ADDRESS`, as hub")
+	c.Flags().StringVar(&to, "to", "", toUse)
 	f.flags(c)
 	return c
 }
@@ -76,26 +73,22 @@ func (a *app) demo(ctx context.Context, listen []string, to string, f facing) er
 	defer l.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	o := &sabir.ServeOptions{Product: "sabir demo", Version: version, Log: log, Listen: listen, Exports: l.Exports(), HTTP: face}
 	if to != "" {
-		return sabir.Export(ctx, to, l.Service(), &sabir.ExportOptions{
-			DialOptions: sabir.DialOptions{Log: log, Stderr: a.errout},
-			Offered:     func() { a.say("the lounge is offered to %s", to) },
-		})
+		return a.offer(ctx, to, "the lounge", l.Service(), o)
 	}
 	var printing error
-	err = sabir.ListenAndServe(ctx, a.addressOf("lounge"), l.Service(), &sabir.ServeOptions{
-		Product: "sabir demo", Version: version, Log: log, Listen: listen, Exports: l.Exports(), HTTP: face,
-		Ready: func(all []transport.Address) {
-			a.say("lounge listens on %s; to try in another shell:", all[0].Path)
-			for _, at := range all[1:] {
-				a.say("and at %s, for those who are let in by: sabir pair lounge", at)
-			}
-			a.sayPages(all, "lounge")
-			if printing = write(a.out, []byte(tries+curl(all[0].Path))); printing != nil {
-				cancel()
-			}
-		},
-	})
+	o.Ready = func(all []transport.Address) {
+		a.say("lounge listens on %s; to try in another shell:", all[0].Path)
+		for _, at := range all[1:] {
+			a.say("and at %s, for those who are let in by: sabir pair lounge", at)
+		}
+		a.sayPages(all, "lounge")
+		if printing = write(a.out, []byte(tries+curl(all[0].Path))); printing != nil {
+			cancel()
+		}
+	}
+	err = sabir.ListenAndServe(ctx, a.addressOf("lounge"), l.Service(), o)
 	var taken *transport.InUseError
 	switch {
 	case printing != nil:

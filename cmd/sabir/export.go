@@ -56,13 +56,10 @@ stderr is in the log here.`,
 			if dash := c.ArgsLenAtDash(); dash != 1 {
 				return &usage{"COMMAND comes after --", "sabir export " + args[0] + " -- " + args[1]}
 			}
-			if e.to != "" && len(e.listen) > 0 {
-				return &usage{"--to offers the service elsewhere, and --listen is for one that listens here", ""}
-			}
 			return a.export(c.Context(), args[0], args[1:], e)
 		},
 	}
-	c.Flags().StringVar(&e.to, "to", "", "do not listen, but offer the service at `ADDRESS`, as hub or a daemon that takes plugins")
+	c.Flags().StringVar(&e.to, "to", "", toUse)
 	c.Flags().StringArrayVar(&e.listen, "listen", nil, "listen at `ADDRESS` too, as sabir://0.0.0.0 or tcp:localhost:7224")
 	c.Flags().IntVar(&e.processes, "processes", 64, "run at most `N` at once")
 	e.flags(c)
@@ -92,10 +89,7 @@ func (a *app) export(ctx context.Context, file string, command []string, e expor
 	defer p.Close()
 	name := f.Service.Name
 	if e.to != "" {
-		return sabir.Export(ctx, e.to, p, &sabir.ExportOptions{
-			DialOptions: sabir.DialOptions{Log: log, Stderr: a.errout},
-			Offered:     func() { a.say("%s is offered to %s", name, e.to) },
-		})
+		return a.offer(ctx, e.to, name, p, &sabir.ServeOptions{Log: log, Listen: e.listen, HTTP: face})
 	}
 	err = sabir.ListenAndServe(ctx, a.addressOf(name), p, &sabir.ServeOptions{
 		Log: log, Listen: e.listen, HTTP: face,

@@ -27,6 +27,7 @@ func (a *app) getCommand() *cobra.Command {
 		},
 	}
 	a.sinceFlag(c)
+	a.directFlag(c)
 	return c
 }
 

@@ -7,7 +7,8 @@ import (
 	"github.com/sabir-ipc/sabir"
 )
 
-// switchboard has connections that outlast a command, for a shell: by address.
+// switchboard has connections that outlast a command, for a shell: by address,
+// those past a hub apart.
 // Each makes itself again when it is lost.
 type switchboard struct {
 	mu   sync.Mutex
@@ -31,8 +32,12 @@ func (a *app) reach(ctx context.Context, address string) (c *sabir.Client, hangU
 }
 
 func (b *switchboard) to(ctx context.Context, a *app, address string) (*sabir.Client, error) {
+	key := address
+	if a.direct {
+		key = "direct " + address // which is no address
+	}
 	b.mu.Lock()
-	c := b.open[address]
+	c := b.open[key]
 	b.mu.Unlock()
 	if c != nil {
 		return c, nil
@@ -43,11 +48,11 @@ func (b *switchboard) to(ctx context.Context, a *app, address string) (*sabir.Cl
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if other := b.open[address]; other != nil { // somebody in the background was faster
+	if other := b.open[key]; other != nil { // somebody in the background was faster
 		c.Close()
 		return other, nil
 	}
-	b.open[address] = c
+	b.open[key] = c
 	return c, nil
 }
 

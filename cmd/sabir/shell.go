@@ -32,7 +32,7 @@ and without lines that begin with a blank. Connections stay open between lines.
 Of a file or a pipe the shell takes lines in turn, and exits as the last one did.`
 
 func (a *app) shellCommand() *cobra.Command {
-	return &cobra.Command{
+	c := &cobra.Command{
 		Use: "shell", Short: "take commands line by line, with completion and a history", Long: shellHelp,
 		Example: "  sabir shell\n  sabir -a sabir://host:7224 shell",
 		Args:    takes(0, 0, "no arguments"),
@@ -43,6 +43,8 @@ func (a *app) shellCommand() *cobra.Command {
 			return a.shell(c.Context())
 		},
 	}
+	a.directFlag(c)
+	return c
 }
 
 // shell is one run of it.

@@ -11,6 +11,7 @@ import (
 	"github.com/sabir-ipc/sabir/idl"
 	"github.com/sabir-ipc/sabir/transport"
 	"github.com/sabir-ipc/sabir/wire"
+	"github.com/spf13/cobra"
 )
 
 // target is a member that the command line names, at the other end of a
@@ -70,7 +71,14 @@ func (a *app) addressOf(service string) string {
 }
 
 func (a *app) dial(ctx context.Context, address string, cbor bool) (*sabir.Client, error) {
-	return sabir.Dial(ctx, address, &sabir.DialOptions{CBOR: cbor, Stderr: a.errout, Log: slog.New(slog.DiscardHandler)})
+	return sabir.Dial(ctx, address, &sabir.DialOptions{
+		CBOR: cbor, Direct: a.direct, Stderr: a.errout, Log: slog.New(slog.DiscardHandler),
+	})
+}
+
+// directFlag gives a command the flag --direct, which dial heeds.
+func (a *app) directFlag(c *cobra.Command) {
+	c.Flags().BoolVar(&a.direct, "direct", a.direct, "go past the hub at -a to a service that listens itself, where that can be")
 }
 
 // hasten goes over to a connection that speaks CBOR, where that costs no more

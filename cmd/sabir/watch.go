@@ -43,6 +43,7 @@ func (a *app) watchCommand() *cobra.Command {
 	}
 	c.Flags().IntVarP(&w.most, "number", "n", 0, "end after `N` items (default: never)")
 	w.sinceFlag(c)
+	w.directFlag(c)
 	return c
 }
 
