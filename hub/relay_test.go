@@ -71,7 +71,9 @@ func TestRelaySlowCaller(t *testing.T) {
 	dir := run(t, hub.Options{})
 	s := sabir.NewService("books", "1", "")
 	text := strings.Repeat("a long book ", 5000)
-	sabir.Method(s, "read", func(context.Context, sabir.None) (struct{ Text string }, error) { return struct{ Text string }{text}, nil })
+	sabir.Method(s, "read", func(context.Context, sabir.None) (struct{ Text string }, error) {
+		return struct{ Text string }{text}, nil
+	})
 	sabir.Method(s, "title", func(context.Context, sabir.None) (sabir.None, error) { return sabir.None{}, nil })
 	offer(t, dir, s)
 	slow, err := net.Dial("unix", filepath.Join(dir, "hub.sock"))
