@@ -1,6 +1,8 @@
 """This library as a program for the conformance suite, on the terms of conformance/README.md.
 
-`peer.py client` blocks, with a thread for each order; `peer.py --async client` is the one for asyncio."""
+`peer.py client` blocks, with a thread for each order, and `peer.py serve` has the loop of its own that `serve` has;
+`peer.py --async` is the same for asyncio. `peer.py --socket serve` stands at a socket, as services do, and passes on
+what comes on stdin."""
 
 from __future__ import annotations
 
@@ -8,7 +10,10 @@ import asyncio
 import json
 import logging
 import os
+import signal
+import socket
 import sys
+import tempfile
 import threading
 from typing import Any, Dict, Optional
 
@@ -156,22 +161,56 @@ async def in_loop(address: str) -> None:
         task.cancel()
 
 
+def serve(way: str, level: str) -> None:
+    logging.disable(logging.CRITICAL)  # what is wrong is told to the suite already
+    if way == "--socket":
+        with tempfile.TemporaryDirectory(prefix="sabir") as folder:
+            sabir.serve(probe.new(), address=os.path.join(folder, "probe.sock"), level=lambda _: level, ready=pass_on)
+    elif way == "--async":
+        asyncio.run(in_asyncio(level))
+    else:
+        sabir.serve(probe.new(), stdio=True, stdio_level=level)
+
+
+async def in_asyncio(level: str) -> None:
+    task = asyncio.ensure_future(sabir.serve_async(probe.new(), stdio=True, stdio_level=level))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await asyncio.wait([task])
+
+
+def pass_on(path: str) -> None:
+    """Copies between stdin and stdout and a connection to the socket; the service ends with it."""
+    peer = socket.socket(socket.AF_UNIX)
+    peer.connect(path)
+
+    def there() -> None:
+        for data in iter(lambda: os.read(0, 1 << 16), b""):
+            peer.sendall(data)
+        peer.shutdown(socket.SHUT_WR)
+
+    def back() -> None:
+        with open(1, "wb", 0, closefd=False) as out:
+            for data in iter(lambda: peer.recv(1 << 16), b""):
+                out.write(data)
+        os.kill(os.getpid(), signal.SIGTERM)
+    threading.Thread(target=there, daemon=True).start()
+    threading.Thread(target=back).start()
+
+
 def main() -> None:
     words = sys.argv[1:]
-    is_async = words[:1] == ["--async"]
-    words = words[1:] if is_async else words
+    way = words.pop(0) if words[:1] in (["--async"], ["--socket"]) else ""
     if words == ["claims"]:
-        print(json.dumps({**CLAIMS, "peer": CLAIMS["peer"] + (", asyncio" if is_async else "")}))
+        print(json.dumps({**CLAIMS, "peer": CLAIMS["peer"] + (f", {way[2:]}" if way else "")}))
     elif words[:1] == ["serve"] and len(words) == 2:
-        logging.disable(logging.CRITICAL)  # what is wrong is told to the suite already
-        sabir.serve(probe.new(), stdio=True, stdio_level=words[1])
+        serve(way, words[1])
     elif words[:1] == ["client"] and len(words) == 3:
-        if is_async:
+        if way == "--async":
             asyncio.run(in_loop(words[1]))
         else:
             blocking(words[1])
     else:
-        sys.exit("usage: peer.py [--async] claims | serve LEVEL | client ADDRESS json")
+        sys.exit("usage: peer.py [--async | --socket] claims | serve LEVEL | client ADDRESS json")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,268 @@
+"""A connection of a server: bytes between a transport of asyncio and a `ServerCore`, handlers as tasks or in threads."""
+
+from __future__ import annotations
+
+import asyncio
+import collections.abc
+import contextvars
+import functools
+import inspect
+import threading
+from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Coroutine, Dict, Iterator, List, Optional, Set, Union, cast
+
+from .caller import Caller, current
+from .errors import Cancelled
+from .loop import EAGER, Loop, eager
+from .run import Run
+from .server import ServerCore
+
+if TYPE_CHECKING:
+    from .serving import Server
+
+STALL = 10.0  # without progress of what is sent [O5]
+FULL = 16 << 20
+
+
+class Connection(asyncio.Protocol):
+    """One connection of a server. Everything happens in the loop's thread but handlers with `def`."""
+
+    def __init__(self, server: "Server", caller: Optional[Caller] = None) -> None:
+        self.server, self.loop = server, server.loop
+        self.caller = caller
+        self.eager = EAGER or isinstance(self.loop, Loop)  # handlers take their first step at once
+        self.writer: Optional[asyncio.WriteTransport] = None
+        self.tasks: Set["asyncio.Future[Any]"] = set()
+        self.reading = self.scheduled = False
+        self.done: "asyncio.Future[None]" = self.loop.create_future()
+        self.stalled: Optional[asyncio.TimerHandle] = None
+        self.eof_pending = False
+
+    def begin(self, writer: asyncio.WriteTransport, caller: Caller) -> None:
+        self.writer = writer
+        writer.set_write_buffer_limits(high=32 << 10)
+        self.core = core = ServerCore(self.server.offer, caller)
+        core.unsent = writer.get_write_buffer_size
+        core.on_run = self.run
+        core.on_wake = self.wake
+        self.server.connections.add(self)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self.caller is None:
+            sock = transport.get_extra_info("socket")
+            self.begin(cast(asyncio.WriteTransport, transport), self.server.identify(sock))
+
+    def data_received(self, data: bytes) -> None:
+        self.reading = True
+        self.core.receive(data)
+        self.reading = False
+        self.flush()
+
+    def eof_received(self) -> bool:
+        self.core.eof()
+        self.flush()
+        return True  # what is in flight is answered first [O6]
+
+    def connection_lost(self, exc: Optional[Exception]) -> None:
+        self.lost()
+
+    def pause_writing(self) -> None:
+        self._watch(-1)
+
+    def resume_writing(self) -> None:
+        self.core.pump()
+        self.flush()
+
+    def _watch(self, before: int) -> None:
+        """Ends a connection of which nothing could be sent for too long."""
+        left = self.writer.get_write_buffer_size() if self.writer and not self.done.done() else 0
+        if left and left == before:
+            self.abort()
+        elif left:
+            self.stalled = self.loop.call_later(STALL, self._watch, left)
+
+    def wake(self) -> None:
+        """Something was published, perhaps in another thread."""
+        if not self.scheduled:
+            self.scheduled = True
+            if threading.get_ident() == self.server.thread:
+                self.loop.call_soon(self._pump)
+            else:
+                self._from_thread(self._pump)
+
+    def _from_thread(self, does: Callable[..., object], *args: Any) -> None:
+        try:
+            self.loop.call_soon_threadsafe(does, *args)
+        except RuntimeError:
+            pass  # the loop has ended
+
+    def _pump(self) -> None:
+        self.scheduled = False
+        if not self.done.done():
+            self.core.pump()
+            self.flush()
+
+    def flush(self) -> None:
+        if self.reading or self.writer is None or self.done.done():
+            return
+        if self.core.out:
+            self.writer.write(self.core.take())
+            if self.writer.get_write_buffer_size() > FULL:
+                self.abort()
+                return
+            if self.core.streams and self.core.roomy():
+                self.core.pump()
+                if self.core.out:
+                    self.wake()  # the rest in the next turn, so that others have theirs
+        if self.core.closing and not self.core.out:
+            self.writer.close()
+
+    def abort(self) -> None:
+        if self.writer is not None:
+            self.writer.abort()
+
+    def lost(self) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
+            self.server.connections.discard(self)
+            if self.stalled:
+                self.stalled.cancel()
+            if self.writer is not None:
+                self.core.close()
+
+    # Handlers
+
+    def run(self, run: Run) -> None:
+        arrived = self.loop.time() if run.timeout else 0.0
+        token = current.set(run.caller)  # of which a task or a thread has its own copy
+        try:
+            self._start(run)
+        finally:
+            current.reset(token)
+        if run.timeout and not run.answered:
+            run.on_over = self.loop.call_at(arrived + run.timeout, self._expire, run).cancel
+
+    def _start(self, run: Run) -> None:
+        kind, name = run.member.kind, run.member.name
+        if kind in ("topic", "state", "table"):
+            self._in_order(self._subscribe, run)
+            return
+        function, arguments = run.service.functions[name], run.service.arguments(name, run.values)
+        if kind == "stream":
+            self._begin(run, self._stream(run, function, arguments))
+        elif name in run.service.coroutines:
+            self._begin(run, function(**arguments))
+        else:
+            self._in_order(self._submit, run, functools.partial(contextvars.copy_context().run, function, **arguments))
+
+    def _in_order(self, does: Callable[..., object], *args: Any) -> None:
+        """Behind the tasks that were asked for before. [O2]"""
+        if self.eager:
+            does(*args)
+        else:
+            self.loop.call_soon(does, *args)
+
+    def _begin(self, run: Run, work: Coroutine[Any, Any, Any]) -> None:
+        whole = self._finish(run, work)
+        if isinstance(self.loop, Loop):
+            task = self.loop.begin(whole)
+        else:
+            task = eager(self.loop, whole) if EAGER else self.loop.create_task(whole)
+        if task.done():
+            return
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+        def end() -> None:
+            task.cancel()
+            if not run.entered:  # it never takes its first step
+                work.close()
+                run.release()
+        run.on_end = end
+
+    async def _finish(self, run: Run, work: Coroutine[Any, Any, Any]) -> None:
+        run.entered = True
+        try:
+            result = await work
+        except asyncio.CancelledError as e:
+            if not run.answered:
+                run.fail(e)
+            run.release()
+        except Exception as e:
+            run.fail(e)
+        else:
+            run.finish(result)
+        self.flush()
+
+    def _submit(self, run: Run, work: Callable[[], Any]) -> None:
+        if run.answered and run.id is not None:
+            run.release()  # cancelled before it began
+        else:
+            self.server.threads.submit(self._in_thread, run, work)
+
+    def _in_thread(self, run: Run, work: Callable[[], Any]) -> None:
+        """Runs a handler that may block. It cannot be stopped, so its slot is taken until it returns. [S7]"""
+        try:
+            result = work()
+        except BaseException as e:
+            self._from_thread(self._returned, run.fail, e)
+        else:
+            self._from_thread(self._returned, run.finish, result)
+
+    def _returned(self, tell: Callable[[Any], None], what: Any) -> None:
+        tell(what)
+        self.flush()
+
+    def _subscribe(self, run: Run) -> None:
+        if not self.done.done():
+            self.core.subscribe(run)
+            self.flush()
+
+    def _expire(self, run: Run) -> None:
+        run.expire()
+        self.flush()
+
+    async def _stream(self, run: Run, function: Callable[..., Any], arguments: Dict[str, Any]) -> None:
+        source = function(**arguments)
+        if inspect.isawaitable(source):
+            source = await source
+        ready = asyncio.Event()
+        run.on_ready = ready.set
+        count = 0
+        async for item in _items(self, source):
+            while not run.can_send and not run.answered:
+                ready.clear()
+                self.flush()
+                if run.stuck:
+                    self.core.refuse(run, Cancelled("nobody reads any more"))
+                if not run.can_send and not run.answered:
+                    await ready.wait()
+            if run.answered:
+                break
+            run.item(item)
+            count += 1
+            if count % 64 == 0:
+                self.flush()
+                await asyncio.sleep(0)  # one stream holds up nobody
+
+
+async def _items(connection: Connection, source: Union[Iterator[Any], AsyncIterator[Any]]) -> AsyncIterator[Any]:
+    if isinstance(source, collections.abc.AsyncIterable):
+        async for item in source:
+            yield item
+        return
+    iterator: Iterator[Any] = iter(source)
+    while True:  # some at once: a change of threads costs more than most items
+        batch, ended = await connection.loop.run_in_executor(connection.server.threads, _batch, iterator)
+        for item in batch:
+            yield item
+        if ended:
+            return
+
+
+def _batch(iterator: Iterator[Any]) -> Any:
+    items: List[Any] = []
+    for item in iterator:
+        items.append(item)
+        if len(items) == 16:
+            return items, False
+    return items, True
