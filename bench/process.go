@@ -87,7 +87,7 @@ func serve(p *peer, path string) error {
 	go func() {
 		in := bufio.NewScanner(os.Stdin)
 		for in.Scan() {
-			json.NewEncoder(os.Stdout).Encode(ownUsage())
+			json.NewEncoder(os.Stdout).Encode(serverUsage())
 		}
 		os.Exit(0)
 	}()

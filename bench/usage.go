@@ -16,12 +16,18 @@ type usage struct {
 	RSS int64   // KiB
 }
 
-// ownUsage is that of this process and of the daemons that it started.
+// ownUsage is that of this process alone: a client's only child is the server, which
+// tells its own.
 func ownUsage() usage {
 	var r syscall.Rusage
 	syscall.Getrusage(syscall.RUSAGE_SELF, &r)
 	seconds := func(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
-	u := usage{CPU: seconds(r.Utime) + seconds(r.Stime), RSS: residentKiB("self")}
+	return usage{CPU: seconds(r.Utime) + seconds(r.Stime), RSS: residentKiB("self")}
+}
+
+// serverUsage is that of this process and of the daemons that it started.
+func serverUsage() usage {
+	u := ownUsage()
 	tasks, _ := filepath.Glob("/proc/self/task/*/children")
 	for _, t := range tasks {
 		children, _ := os.ReadFile(t)
