@@ -35,3 +35,26 @@ func fewest(f func()) float64 {
 	}
 	return n
 }
+
+// What a handler may keep of a call outlasts it; the call itself is another's
+// by then.
+func TestContextOutlastsItsCall(t *testing.T) {
+	svc := sabir.NewService("s", "1", "")
+	var kept []context.Context
+	sabir.Method(svc, "keep", func(ctx context.Context, _ sabir.None) (sabir.None, error) {
+		kept = append(kept, ctx)
+		return sabir.None{}, nil
+	})
+	c := sabir.InProcess(svc, nil)
+	defer c.Close()
+	for range 3 {
+		if _, err := sabir.Do[sabir.None](t.Context(), c, "s.keep", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, ctx := range kept {
+		if who := sabir.CallerOf(ctx); who.Level != sabir.AccessAdmin || who.Peer.Transport != "inproc" || ctx.Err() == nil {
+			t.Errorf("%+v, %v", who, ctx.Err())
+		}
+	}
+}

@@ -58,7 +58,7 @@ func validID(s string) bool {
 // after the other they are mostly the same.
 type believed struct {
 	raw    []byte
-	caller Caller
+	caller *Caller
 }
 
 // load is what one caller has under way on a connection. spec [U8]
@@ -117,24 +117,24 @@ func (c *conn) done(in *inbound) {
 
 // onBehalf returns the caller that a request states, c's own if it states
 // none. c.mu is held. spec [U2]
-func (c *conn) onBehalf(stated wire.Value) (Caller, *Error) {
+func (c *conn) onBehalf(stated wire.Value) (*Caller, *Error) {
 	if stated.IsZero() {
 		return c.caller, nil
 	}
 	if !c.hub {
-		return Caller{}, refusedCaller(`member "caller": refused from anyone but a hub`)
+		return nil, refusedCaller(`member "caller": refused from anyone but a hub`)
 	}
 	if len(c.behalf.raw) > 0 && bytes.Equal(stated.Raw, c.behalf.raw) {
 		return c.behalf.caller, nil
 	}
 	var b behalf
 	if faults := codec.For[behalf]().Decode(stated, &b, codec.Strict); len(faults) > 0 {
-		return Caller{}, refusedCaller(`member "caller": %s`, joinFaults(faults))
+		return nil, refusedCaller(`member "caller": %s`, joinFaults(faults))
 	}
 	if fault := b.fault(); fault != "" {
-		return Caller{}, refusedCaller(`member "caller": %s`, fault)
+		return nil, refusedCaller(`member "caller": %s`, fault)
 	}
-	caller := Caller{Via: b.Via, Peer: transport.Peer{Transport: "hub"}}
+	caller := &Caller{Via: b.Via, Peer: transport.Peer{Transport: "hub"}}
 	if b.Name != nil {
 		caller.Name = *b.Name
 	}

@@ -34,7 +34,7 @@ type conn struct {
 
 	mu      sync.Mutex // guards everything below
 	enc     wire.Encoding
-	caller  Caller
+	caller  *Caller // who is on the other side; another one when he has become known, this one is never changed
 	account *account
 
 	end     error // why the connection is over; nil while it is not
@@ -45,7 +45,7 @@ type conn struct {
 	out  output
 	role role
 
-	served    map[wire.ID]*inbound  // those that can be cancelled
+	served    served                // those that can be cancelled
 	notified  map[*inbound]struct{} // and those that nobody waits for
 	running   int                   // handlers of calls that have not returned
 	subs      int                   // and of requests with a window
@@ -91,9 +91,9 @@ var errClosed = errors.New("connection closed")
 
 func newConn(t *transport.Conn, cfg connConfig) *conn {
 	c := &conn{
-		t: t, handler: cfg.handler, base: cfg.base, log: cfg.log, caller: cfg.caller, hub: cfg.hub, as: cfg.as,
+		t: t, handler: cfg.handler, base: cfg.base, log: cfg.log, caller: &cfg.caller, hub: cfg.hub, as: cfg.as,
 		account: cfg.account, stats: cfg.stats, limits: cfg.limits.filled(), onClose: cfg.onClose, goroutines: cfg.goroutines,
-		served: make(map[wire.ID]*inbound), notified: make(map[*inbound]struct{}), made: make(map[int64]*outbound),
+		made: make(map[int64]*outbound),
 	}
 	if c.goroutines == nil {
 		c.goroutines = new(sync.WaitGroup)
@@ -144,13 +144,13 @@ func (c *conn) fail(why error) {
 		return
 	}
 	c.end = why
-	for _, in := range c.served {
+	for in := range c.served.all() {
 		in.abandon(context.Canceled)
 	}
 	for in := range c.notified {
 		in.abandon(context.Canceled)
 	}
-	clear(c.served)
+	c.served.clear()
 	for id, o := range c.made {
 		delete(c.made, id)
 		o.lost(c.out.sent(o))
@@ -227,7 +227,7 @@ func (c *conn) drain() {
 	if c.role.first {
 		c.out.buf = wire.AppendGoaway(c.out.buf, c.enc, c.versioned)
 	}
-	for _, in := range c.served {
+	for in := range c.served.all() {
 		if in.live {
 			in.cancel(context.Canceled)
 		}
@@ -240,7 +240,7 @@ func (c *conn) drain() {
 func (c *conn) cancelAll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, in := range c.served {
+	for in := range c.served.all() {
 		in.cancel(context.Canceled)
 	}
 	for in := range c.notified {

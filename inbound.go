@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/sabir-ipc/sabir/wire"
@@ -16,10 +17,11 @@ import (
 type inbound struct {
 	c        *conn
 	id       wire.ID // zero: nobody waits for an answer
-	call     Call
-	held     int  // bytes that conn.hold has counted
-	windowed bool // asks for items
-	counted  bool // and each needs credit
+	call     *Call   // of calls; nil when the handler has returned
+	caller   *Caller // is asked for longer
+	held     int     // bytes that conn.hold has counted
+	windowed bool    // asks for items
+	counted  bool    // and each needs credit
 	deadline time.Time
 	load     *load
 	stated   string // the caller, as bytes; empty: the peer itself
@@ -41,11 +43,15 @@ type inbound struct {
 
 type afterFunc struct{ f func() }
 
-func newInbound(c *conn, m *wire.Message, caller Caller) *inbound {
-	in := &inbound{c: c, id: m.ID}
-	in.call = Call{
+// calls go round: they are two thirds of what a call takes, and belong to the
+// handler until it returns.
+var calls = sync.Pool{New: func() any { return new(Call) }}
+
+func newInbound(c *conn, m *wire.Message, caller *Caller) *inbound {
+	in := &inbound{c: c, id: m.ID, caller: caller, call: calls.Get().(*Call)}
+	*in.call = Call{
 		Method: c.method(m.Method), Params: RawBody(m.Params), Window: NoWindow, Trace: m.Trace,
-		Caller: caller, Notify: m.ID.IsZero(),
+		Caller: *caller, Notify: m.ID.IsZero(),
 	}
 	if m.Window >= 0 && !m.ID.IsZero() {
 		in.windowed, in.counted = true, m.Window > 0
@@ -109,7 +115,7 @@ func (in *inbound) run() (body Body, err error) {
 	if in.windowed {
 		sink = in
 	}
-	return c.handler.Handle(in, &in.call, sink)
+	return c.handler.Handle(in, in.call, sink)
 }
 
 // finish ends the call with what its handler returned, and answers unless that
@@ -143,6 +149,9 @@ func (in *inbound) finish(body Body, err error) {
 		c.log.Error("sabir: call failed after its end", "method", wire.Clip(in.call.Method), "err", err)
 	}
 	in.over(context.Canceled)
+	*in.call = Call{}
+	calls.Put(in.call)
+	in.call = nil
 	if c.eof || c.draining {
 		c.settle()
 	}
@@ -218,9 +227,7 @@ func (in *inbound) over(why error) {
 			in.giveUp(to, id)
 		}()
 	}
-	if in.c.served[in.id] == in {
-		delete(in.c.served, in.id)
-	}
+	in.c.served.remove(in)
 	delete(in.c.notified, in)
 }
 

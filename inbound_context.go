@@ -41,7 +41,7 @@ func (in *inbound) Err() error {
 // Value knows the caller and the connection, and what the server's own context knows.
 func (in *inbound) Value(key any) any {
 	if _, ok := key.(callerKey); ok {
-		return &in.call.Caller
+		return in.caller
 	}
 	if _, ok := key.(peerKey); ok {
 		return in.c

@@ -451,7 +451,7 @@ func (c *conn) checkHangup() (again bool) {
 		c.fail(errClosed)
 		return false
 	}
-	for _, in := range c.served {
+	for in := range c.served.all() {
 		if in.windowed {
 			in.cancel(errHungUp)
 		}

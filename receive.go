@@ -107,9 +107,12 @@ func (c *conn) request(m *wire.Message, mine bool) {
 	in.held = held
 	c.begin(in, m.Caller)
 	if m.ID.IsZero() {
+		if c.notified == nil {
+			c.notified = make(map[*inbound]struct{})
+		}
 		c.notified[in] = struct{}{}
 	} else {
-		c.served[m.ID] = in
+		c.served.add(in)
 	}
 	if mine && !in.windowed {
 		c.mu.Unlock()
@@ -141,10 +144,10 @@ func tooMuch() *Error {
 
 // admit decides whether a request may start. spec [E4]: what it answers means
 // never started.
-func (c *conn) admit(m *wire.Message) (Caller, *Error) {
-	refuse := func(e *Error) (Caller, *Error) { return Caller{}, e }
-	switch _, used := c.served[m.ID]; {
-	case used:
+func (c *conn) admit(m *wire.Message) (*Caller, *Error) {
+	refuse := func(e *Error) (*Caller, *Error) { return nil, e }
+	switch {
+	case c.served.find(m.ID) != nil:
 		id := "id"
 		return refuse(newError(wire.InvalidRequest, &requestParams{&id}, `member "id": a call with id %s is in flight`, m.ID))
 	case c.draining:
@@ -185,13 +188,13 @@ func (c *conn) notification(m *wire.Message) {
 		}
 	case wire.MethodMore:
 		if id, n, ok := wire.ParseMore(m.Params); ok {
-			if in := c.served[id]; in != nil {
+			if in := c.served.find(id); in != nil {
 				in.more(n)
 			}
 		}
 	case wire.MethodCancel:
 		if id, ok := wire.ParseCancel(m.Params); ok {
-			if in := c.served[id]; in != nil {
+			if in := c.served.find(id); in != nil {
 				in.cancel(errCancelled)
 				if !c.role.owner {
 					c.flushLater()

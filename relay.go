@@ -59,7 +59,7 @@ func (in *inbound) relay() (to *conn) {
 	if !ok || in.id.IsZero() {
 		return nil
 	}
-	r, ok := h.route(&in.call)
+	r, ok := h.route(in.call)
 	if !ok {
 		return nil
 	}

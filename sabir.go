@@ -32,7 +32,8 @@ import (
 // nil and the result holds it all. An error that is no [*Error] and not
 // declared by the member does not reach the caller. spec [E3]
 //
-// call and what hangs on it belong to the Handler until it returns.
+// call and what hangs on it belong to the Handler until it returns; then they are
+// another call's. ctx may be asked for longer.
 type Handler interface {
 	Handle(ctx context.Context, call *Call, sink Sink) (Body, error)
 }

@@ -366,7 +366,7 @@ func (s *server) begin(c *conn) {
 // connected tells whoever wants to know that a caller is there.
 func (s *server) connected(c *conn) {
 	if s.opts.Connected != nil {
-		c.gone = s.opts.Connected(c.caller)
+		c.gone = s.opts.Connected(*c.caller)
 	}
 }
 

@@ -200,8 +200,9 @@ func (st *stranger) welcome(c *conn, id wire.ID, answer string, who auth.Credent
 		return
 	}
 	c.account = acc
-	c.caller = callerBy(who, c.caller.Peer)
-	c.hub = s.opts.Hub(c.caller)
+	caller := callerBy(who, c.caller.Peer)
+	c.caller = &caller
+	c.hub = s.opts.Hub(caller)
 	c.role.reader.SetMax(2 * c.limits.Message)
 	if st.welcomed != nil {
 		st.welcomed()
@@ -213,7 +214,7 @@ func (st *stranger) welcome(c *conn, id wire.ID, answer string, who auth.Credent
 		s.connected(c)
 	}
 	s.enter(who.ID, c)
-	you := youOf(c.caller)
+	you := youOf(caller)
 	st.respond(c, id, authResult{Data: answer, You: &you})
 	if who.Kind != auth.Once && !s.store.Valid(who) {
 		c.fail(errRevoked) // it was, before the one who watches could have told us
