@@ -63,7 +63,7 @@ type conn struct {
 	stranger  *stranger                             // nil: the caller is known
 	gone      func()                                // whom the server has told of the connection; nil: nobody
 	versioned bool                                  // the peer sent jsonrpc, or we begin to
-	methods   map[string]string
+	methods   [4]string                             // the last that were called, the newest first
 	behalf    believed
 	load      load             // the peer's own
 	loads     map[string]*load // of the callers that it states, while they have calls under way

@@ -75,17 +75,17 @@ func newInbound(c *conn, m *wire.Message, caller *Caller) *inbound {
 	return in
 }
 
-// method returns the text of a method's name, which mostly was there before.
+// method returns the text of a method's name, which mostly was among the last.
 func (c *conn) method(b []byte) string {
-	if s, ok := c.methods[string(b)]; ok {
-		return s
+	for _, s := range c.methods {
+		if s == string(b) {
+			return s
+		}
 	}
 	s := string(b)
-	if len(c.methods) < 64 && len(s) <= 64 {
-		if c.methods == nil {
-			c.methods = make(map[string]string)
-		}
-		c.methods[s] = s
+	if len(s) <= 64 {
+		copy(c.methods[1:], c.methods[:])
+		c.methods[0] = s
 	}
 	return s
 }
