@@ -2,6 +2,7 @@ package sabir
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"slices"
@@ -156,30 +157,40 @@ func refusedCaller(format string, args ...any) *Error {
 	return newError(wire.InvalidRequest, &requestParams{&member}, format, args...)
 }
 
-// statement is a caller as it was last stated: one after the other they are
-// mostly the same.
+// statement is a caller as he was last stated to a connection: one after the
+// other they are mostly the same.
 type statement struct {
+	to     *conn
 	caller Caller
 	hub    string
 	raw    wire.Value
+	burden *burden
 }
 
 // says reports whether that is what would be said of a caller.
-func (s *statement) says(c *Caller, hub string) bool {
-	return s != nil && s.hub == hub && s.caller.Name == c.Name && s.caller.Level == c.Level &&
+func (s *statement) says(to *conn, c *Caller, hub string) bool {
+	return s != nil && s.to == to && s.hub == hub && s.caller.Name == c.Name && s.caller.Level == c.Level &&
 		s.caller.Peer.Known == c.Peer.Known && s.caller.Peer.UID == c.Peer.UID && slices.Equal(s.caller.Via, c.Via)
 }
 
 // state writes a caller as the member of a request that goes on by way of hub.
-func (c *conn) state(caller *Caller, hub string) (wire.Value, error) {
-	if last := c.stated.Load(); last.says(caller, hub) {
-		return last.raw, nil
+// What was stated last is kept with the connection that the call came from, for
+// there it is mostly one caller; else with this one.
+func (c *conn) state(ctx context.Context, caller *Caller, hub string) (*statement, error) {
+	last := &c.stated
+	if in, ok := ctx.(*inbound); ok {
+		last = &in.c.stated
+	}
+	if s := last.Load(); s.says(c, caller, hub) {
+		return s, nil
 	}
 	raw, err := state(*caller, hub)
-	if err == nil {
-		c.stated.Store(&statement{*caller, hub, raw})
+	if err != nil {
+		return nil, err
 	}
-	return raw, err
+	s := &statement{c, *caller, hub, raw, c.burdens.of(string(raw.Raw))}
+	last.Store(s)
+	return s, nil
 }
 
 // state is conn.state, anew.

@@ -31,6 +31,7 @@ type conn struct {
 
 	goroutines *sync.WaitGroup // its own, or the server's
 	stated     atomic.Pointer[statement]
+	burdens    burdens // of those for whom calls go out here
 
 	mu      sync.Mutex // guards everything below
 	enc     wire.Encoding
@@ -65,8 +66,10 @@ type conn struct {
 	versioned bool                                  // the peer sent jsonrpc, or we begin to
 	methods   [4]string                             // the last that were called, the newest first
 	behalf    believed
-	load      load             // the peer's own
-	loads     map[string]*load // of the callers that it states, while they have calls under way
+	load      load              // the peer's own
+	loads     map[string]*load  // of the callers that it states, while they have calls under way
+	notes     []carried         // notifications in out.buf
+	behind    map[int64]carried // calls for them that nobody waits for, and that are not answered
 }
 
 // connConfig is what a conn is made with.

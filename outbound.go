@@ -20,6 +20,7 @@ type outbound struct {
 	window int   // NoWindow: a plain request
 	wake   chan struct{}
 	back   *inbound // whose call was passed on; nil: it is ours
+	carried
 
 	// Guarded by c.mu.
 	arrived     []arrival // items and lives that the caller has not taken
@@ -203,7 +204,8 @@ func pass(ctx context.Context, a *arrival, sink Sink) error {
 // send writes the request. A nil outbound without error is a notification, sent.
 func (c *conn) send(ctx context.Context, call *Call) (*outbound, error) {
 	m := wire.Message{Method: []byte(call.Method)} // here, where it needs no memory of its own
-	if err := c.head(ctx, &m, call); err != nil {
+	part, err := c.head(ctx, &m, call)
+	if err != nil {
 		return nil, err
 	}
 	c.mu.Lock()
@@ -211,20 +213,23 @@ func (c *conn) send(ctx context.Context, call *Call) (*outbound, error) {
 	if r := &c.role; r.owner && r.busy != 0 && c.running > 0 {
 		c.takeOver() // a handler that calls out must not be who reads the answer
 	}
-	o, err := c.append(&m, call)
-	if err == nil {
-		c.flush()
+	o, err := c.append(&m, call, part)
+	if err != nil {
+		part.unload()
+		return nil, err
 	}
-	return o, err
+	c.flush()
+	return o, nil
 }
 
-// head fills in all of a request but its id and its params.
-func (c *conn) head(ctx context.Context, m *wire.Message, call *Call) (err error) {
+// head fills in all of a request but its id and its params, and counts it for
+// the caller that it states.
+func (c *conn) head(ctx context.Context, m *wire.Message, call *Call) (part carried, err error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return part, err
 	}
 	if !utf8.ValidString(call.Method) || !utf8.ValidString(call.Trace) {
-		return errors.New("sabir: method or trace is not UTF-8")
+		return part, errors.New("sabir: method or trace is not UTF-8")
 	}
 	m.Window, m.Trace = int64(call.Window), call.Trace
 	if call.Since != nil {
@@ -232,30 +237,38 @@ func (c *conn) head(ctx context.Context, m *wire.Message, call *Call) (err error
 	}
 	if at, ok := ctx.Deadline(); ok && call.Window == NoWindow && !call.Notify {
 		if m.Timeout = time.Until(at).Seconds(); m.Timeout <= 0 {
-			return context.DeadlineExceeded
+			return part, context.DeadlineExceeded
 		}
 	}
 	if hub := cmp.Or(call.hub, c.as); hub != "" {
-		m.Caller, err = c.state(&call.Caller, hub)
+		s, err := c.state(ctx, &call.Caller, hub)
+		if err != nil {
+			return part, err
+		}
+		m.Caller = s.raw
+		return c.carry(s.burden, call)
 	}
-	return err
+	return part, nil
 }
 
-// append adds a request to what waits to be sent. c.mu is held.
-func (c *conn) append(m *wire.Message, call *Call) (*outbound, error) {
+// append adds a request to what waits to be sent, of which part is what is
+// carried. c.mu is held.
+func (c *conn) append(m *wire.Message, call *Call, part carried) (o *outbound, err error) {
 	if c.end != nil || c.eof || c.goneAway || c.broken != nil {
 		return nil, errNotSent
 	}
-	var o *outbound
+	if part.by != nil && c.out.unsent() > c.limits.busyQueue()+c.limits.Message { // of several callers
+		return nil, busy("queue", "too much unsent on the way to the service")
+	}
 	m.Versioned = c.versioned
 	if !call.Notify {
 		c.lastID++
 		o = outbounds.Get().(*outbound)
-		o.c, o.id, o.window, o.start = c, c.lastID, call.Window, c.out.mark()
+		o.c, o.id, o.window, o.start, o.carried = c, c.lastID, call.Window, c.out.mark(), part
 		m.ID = wire.IntID(o.id)
 	}
 	buf, f := wire.OpenRequest(c.out.buf, c.enc, m)
-	buf, err := call.Params.Append(buf, c.enc)
+	buf, err = call.Params.Append(buf, c.enc)
 	if err == nil && f.Size(buf) > c.limits.Message {
 		err = tooLarge(c.limits.Message, false)
 	}
@@ -266,6 +279,8 @@ func (c *conn) append(m *wire.Message, call *Call) (*outbound, error) {
 	c.out.buf = f.Close(buf)
 	if o != nil {
 		c.made[o.id] = o
+	} else if part.by != nil {
+		c.notes = append(c.notes, part)
 	}
 	c.charge()
 	return o, nil
@@ -336,7 +351,7 @@ func (c *conn) forget(o *outbound) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.end == nil && !o.done {
-		delete(c.made, o.id)
+		c.leaveBehind(o)
 		c.out.buf = wire.AppendCancel(c.out.buf, c.enc, c.versioned, wire.IntID(o.id))
 		c.flushLater()
 	}

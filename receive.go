@@ -47,6 +47,7 @@ func (c *conn) misshapen(m *wire.Message, err error) error {
 	if n, ok := shape.Answer.Int(); ok && c.made[n] != nil { // spec [M12]
 		o := c.made[n]
 		delete(c.made, n)
+		o.unload()
 		o.finish(wire.Value{}, invalidResult([]Fault{{Reason: shape.Error()}}))
 		return nil
 	}
@@ -214,9 +215,11 @@ func (c *conn) response(m *wire.Message) {
 		if m.ID.IsNull() && m.Error != nil {
 			c.refused = fromWire(m.Error)
 		}
+		c.putDown(n)
 		return // spec [M11]
 	}
 	delete(c.made, n)
+	o.unload()
 	if in := o.back; in != nil {
 		o.recycle()
 		c.bring(in, m)

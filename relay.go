@@ -88,11 +88,12 @@ func (in *inbound) relay() (to *conn) {
 // in.came.
 func (c *conn) sendOn(in *inbound, call *Call) (id int64, err error) {
 	m := wire.Message{Method: []byte(call.Method)}
-	if err := c.head(in, &m, call); err != nil {
+	part, err := c.head(in, &m, call)
+	if err != nil {
 		return 0, err
 	}
 	c.mu.Lock()
-	o, err := c.append(&m, call)
+	o, err := c.append(&m, call, part)
 	switch {
 	case err == nil && o.done: // it was too much for the connection, which has ended
 		err = o.err
@@ -100,6 +101,9 @@ func (c *conn) sendOn(in *inbound, call *Call) (id int64, err error) {
 		o.back, id = in, o.id
 	}
 	c.mu.Unlock()
+	if err != nil && o == nil {
+		part.unload()
+	}
 	if err == errNotSent {
 		err = &Unanswered{Err: c.why()}
 	}
@@ -158,7 +162,7 @@ func (in *inbound) giveUp(to *conn, id int64) {
 		to.mu.Unlock()
 		return
 	}
-	delete(to.made, id)
+	to.leaveBehind(o)
 	o.recycle()
 	if to.end == nil {
 		to.out.buf = wire.AppendCancel(to.out.buf, to.enc, to.versioned, wire.IntID(id))

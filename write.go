@@ -155,6 +155,9 @@ func (c *conn) takeOut() []byte {
 	piece := o.buf
 	o.buf, o.spare = o.spare[:0], nil
 	o.taken += int64(len(piece))
+	if len(c.notes) > 0 {
+		c.noted()
+	}
 	return piece
 }
 

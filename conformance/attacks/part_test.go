@@ -41,6 +41,14 @@ func play(part string) {
 	case "bad client":
 		go endWithTest()
 		playBadClient(os.Args[1])
+	case "stuck service":
+		go endWithTest()
+		playStuckService(os.Args[1])
+	case "flood":
+		go endWithTest()
+		playFlood(os.Args[1], os.Args[2])
+	case "timed client":
+		playTimedClient(os.Args[1], 300)
 	case "locker":
 		playLocker(os.Args[1])
 	default:

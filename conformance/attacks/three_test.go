@@ -195,11 +195,9 @@ func playBadClient(path string) {
 	}
 }
 
-// Two hubs, three users: a service and a client of one user do their worst, and
-// a service and a client of another go on as if they were not there.
-//
-// clause: U2, U4, U6, U8
-func TestTwoHubsThreeUsers(t *testing.T) {
+// twoHubs runs two hubs, and offers at the far one what is at the near one.
+func twoHubs(t *testing.T) (near, far string) {
+	t.Helper()
 	dir := twoUsers(t)
 	places := make(map[string]string)
 	for _, name := range []string{"far", "near"} {
@@ -208,36 +206,50 @@ func TestTwoHubsThreeUsers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	near, far := filepath.Join(places["near"], "hub.sock"), filepath.Join(places["far"], "hub.sock")
-	hears := func(a *actor, want string) {
-		t.Helper()
-		if got := a.hear(); got != want {
-			t.Fatalf("heard %q, expected %q", got, want)
-		}
+	near, far = filepath.Join(places["near"], "hub.sock"), filepath.Join(places["far"], "hub.sock")
+	hears(t, asUser(t, hubUser, "hub", places["far"]), "ready")
+	hears(t, asUser(t, hubUser, "hub", places["near"], far), "ready")
+	return near, far
+}
+
+func hears(t *testing.T, a *actor, want string) {
+	t.Helper()
+	if got := a.hear(); got != want {
+		t.Fatalf("heard %q, expected %q", got, want)
 	}
-	hears(asUser(t, hubUser, "hub", places["far"]), "ready")
-	hears(asUser(t, hubUser, "hub", places["near"], far), "ready")
-	hears(asUser(t, other, "good service", near), "offered")
-	hears(asUser(t, nobody, "bad service", near), "refused 5")
-	c, err := sabir.Dial(t.Context(), far, &sabir.DialOptions{Log: slog.New(slog.DiscardHandler)})
+}
+
+// waitOffered returns when a hub has the services.
+func waitOffered(t *testing.T, path string, services ...string) {
+	t.Helper()
+	c, err := sabir.Dial(t.Context(), path, &sabir.DialOptions{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	there := 0
+	there := make(map[string]bool)
 	for e, err := range sabir.Watch[hub.Service](t.Context(), c, "hub.services", nil, nil) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e.Kind == sabir.Changed && (e.Key == "good" || e.Key == "bad") {
-			there++
-		}
-		if there == 2 {
-			break
+		there[e.Key] = e.Kind == sabir.Changed
+		if !slices.ContainsFunc(services, func(name string) bool { return !there[name] }) {
+			return
 		}
 	}
+}
+
+// Two hubs, three users: a service and a client of one user do their worst, and
+// a service and a client of another go on as if they were not there.
+//
+// clause: U2, U4, U6, U8
+func TestTwoHubsThreeUsers(t *testing.T) {
+	near, far := twoHubs(t)
+	hears(t, asUser(t, other, "good service", near), "offered")
+	hears(t, asUser(t, nobody, "bad service", near), "refused 5")
+	waitOffered(t, far, "good", "bad")
 	bad := asUser(t, nobody, "bad client", far)
-	hears(bad, "begins")
-	hears(bad, "has begun")
-	hears(asUser(t, other, "good client", far), "unharmed 300 [uid 65533 write through 2 uid 65534 write through 2] <nil>")
+	hears(t, bad, "begins")
+	hears(t, bad, "has begun")
+	hears(t, asUser(t, other, "good client", far), "unharmed 300 [uid 65533 write through 2 uid 65534 write through 2] <nil>")
 }
