@@ -5,7 +5,7 @@ of the peers are interleaved; what is printed are medians of them, each with the
     python3 -m venv /tmp/bench && /tmp/bench/bin/pip install dbus-next==0.2.3 grpcio
     /tmp/bench/bin/python bench/python/bench.py
 
-A peer that cannot run here is told and left out. dbus-next needs dbus-daemon."""
+A peer that cannot run here is told and left out. dbus-next needs dbus-daemon. `--smoke` only tries whether all work."""
 
 from __future__ import annotations
 
@@ -316,12 +316,18 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--time", type=float, default=1.0, help="seconds of each measurement")
     p.add_argument("--reps", type=int, default=3, help="interleaved repetitions")
+    p.add_argument("--core", type=int, help="all on this core: what is done, without the time in which another core wakes (Linux)")
+    p.add_argument("--smoke", action="store_true", help="one repetition of 0.05 s, whose figures mean nothing")
     p.add_argument("--serve", nargs=2, metavar=("PEER", "PATH"), help="used by the program itself")
     o = p.parse_args()
     if o.serve:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that what a server has started ends with it
         PEERS[o.serve[0]].serve(o.serve[1])
         return
+    if o.core is not None:
+        os.sched_setaffinity(0, {o.core})
+    if o.smoke:
+        o.time, o.reps = 0.05, 1
     names = []
     for name in PEERS:
         lack = lacks(name)

@@ -135,24 +135,20 @@ class Connection(asyncio.Protocol):
         arrived = self.loop.time() if run.timeout else 0.0
         token = current.set(run.caller)  # of which a task or a thread has its own copy
         try:
-            self._start(run)
+            name, service, function = run.member.name, run.service, run.service.functions.get(run.member.name)
+            if function is None:
+                self._in_order(self._subscribe, run)
+            elif run.member.kind == "stream":
+                self._begin(run, self._stream(run, function, service.arguments(name, run.values)))
+            elif name in service.coroutines:
+                self._begin(run, function(**service.arguments(name, run.values)))
+            else:
+                call = functools.partial(contextvars.copy_context().run, function, **service.arguments(name, run.values))
+                self._in_order(self._submit, run, call)
         finally:
             current.reset(token)
         if run.timeout and not run.answered:
             run.on_over = self.loop.call_at(arrived + run.timeout, self._expire, run).cancel
-
-    def _start(self, run: Run) -> None:
-        kind, name = run.member.kind, run.member.name
-        if kind in ("topic", "state", "table"):
-            self._in_order(self._subscribe, run)
-            return
-        function, arguments = run.service.functions[name], run.service.arguments(name, run.values)
-        if kind == "stream":
-            self._begin(run, self._stream(run, function, arguments))
-        elif name in run.service.coroutines:
-            self._begin(run, function(**arguments))
-        else:
-            self._in_order(self._submit, run, functools.partial(contextvars.copy_context().run, function, **arguments))
 
     def _in_order(self, does: Callable[..., object], *args: Any) -> None:
         """Behind the tasks that were asked for before. [O2]"""
@@ -191,7 +187,8 @@ class Connection(asyncio.Protocol):
             run.fail(e)
         else:
             run.finish(result)
-        self.flush()
+        if not self.reading:  # else what is to be sent goes out behind what came in
+            self.flush()
 
     def _submit(self, run: Run, work: Callable[[], Any]) -> None:
         if run.answered and run.id is not None:

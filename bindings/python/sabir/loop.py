@@ -1,19 +1,21 @@
 """The event loop of `serve`: asyncio's, with connections that are served between its turns.
 
-A turn of asyncio's loop costs as much as an ordinary call. So the sockets of connections stand in the selector with
-their transports, which read and answer at once, and the loop has a turn only when there is something for it: a timer, a
-task that has waited, another thread, any other file. Everything else of asyncio is there for handlers."""
+A turn of asyncio's loop costs as much as an ordinary call. So the sockets of connections stand in its selector beside
+what it waits for itself; their transports read and answer there and then, and the loop has a turn only when there is
+something for it: a timer, a task that has waited, another thread, any other file. Everything else of asyncio is there
+for handlers. It needs epoll: without, `serve` has the loop that asyncio has."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
 import logging
+import select
 import selectors
 import socket
 import sys
 import time
-from typing import Any, Callable, Coroutine, List, Optional, Set, Tuple, TypeVar
+from typing import Any, Callable, Coroutine, Dict, List, Mapping, Optional, Set, Tuple, TypeVar
 
 log = logging.getLogger("sabir")
 
@@ -35,32 +37,30 @@ class Transport(asyncio.Transport):
         self.unsent = bytearray()
         self.reading, self.closing, self.lost, self.paused = True, False, False, False
         self.high = 64 << 10
+        self.watched = 0  # the events that the selector knows
 
     def start(self) -> None:
-        self.loop.ready.register(self.sock, selectors.EVENT_READ, self)
+        self._watch()
         self.protocol.connection_made(self)
 
     def serve(self, events: int) -> None:
-        """Reads or writes what can be without waiting."""
-        if events & selectors.EVENT_WRITE and self.unsent:
+        """Reads and writes what can be without waiting."""
+        if events & ~select.EPOLLIN and self.unsent:
             self._send_rest()
-        if events & selectors.EVENT_READ and self.reading:
-            self._read()
-
-    def _read(self) -> None:
-        try:
-            data = self.sock.recv(CHUNK)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError as e:
-            self._lose(e)
-            return
-        if data:
-            self.protocol.data_received(data)
-            return
-        self._stop_reading()
-        if not self.protocol.eof_received():
-            self.close()
+        if events & ~select.EPOLLOUT and self.reading:
+            try:
+                data = self.sock.recv(CHUNK)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as e:
+                self._lose(e)
+                return
+            if data:
+                self.protocol.data_received(data)
+            else:
+                self._stop_reading()
+                if not self.protocol.eof_received():
+                    self.close()
 
     def write(self, data: Any) -> None:
         if self.lost or not data:
@@ -119,21 +119,22 @@ class Transport(asyncio.Transport):
     def abort(self) -> None:
         self._lose(None)
 
+    def fail(self) -> None:
+        """Ends it for the exception that is being handled."""
+        log.exception("a connection was ended")
+        self.abort()
+
     def _stop_reading(self) -> None:
         if self.reading:
             self.reading = False
             self._watch()
 
     def _watch(self) -> None:
-        """Tells the selector what is waited for."""
-        events = (selectors.EVENT_READ if self.reading else 0) | (selectors.EVENT_WRITE if self.unsent else 0)
-        there = self.sock in self.loop.ready.get_map()
-        if events and there:
-            self.loop.ready.modify(self.sock, events, self)
-        elif events:
-            self.loop.ready.register(self.sock, events, self)
-        elif there:
-            self.loop.ready.unregister(self.sock)
+        """Tells the selector what is waited for. A socket that waits for nothing must not be known: its end would wake."""
+        events = (select.EPOLLIN if self.reading else 0) | (select.EPOLLOUT if self.unsent else 0)
+        if events != self.watched:
+            self.loop.ready.watch(self, self.watched, events)
+            self.watched = events
 
     def _lose(self, why: Optional[Exception]) -> None:
         if not self.lost:
@@ -150,37 +151,61 @@ class Transport(asyncio.Transport):
             self.sock.close()
 
 
-class _Selector(selectors.DefaultSelector):
-    """What is ready, but for the transports, which are served meanwhile."""
+class _Selector(selectors.BaseSelector):
+    """What is ready of what asyncio waits for, which is in a selector of its own; transports are served meanwhile."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self.files = selectors.EpollSelector()
+        self.epoll = select.epoll()
+        self.epoll.register(self.files.fileno(), select.EPOLLIN)
+        self.transports: Dict[int, Transport] = {}
         self.wanted = False  # a turn of the loop: something was put into it
 
     def select(self, timeout: Optional[float] = None) -> Ready:
         until = None if timeout is None else time.monotonic() + timeout
         while True:
             self.wanted = False
-            ready = super().select(timeout)
-            rest: Ready = []
-            for key, events in ready:
-                if isinstance(key.data, Transport):
-                    _guarded(key.data, key.data.serve, events)
-                else:
-                    rest.append((key, events))
-            if rest or self.wanted or not ready:
-                return rest
+            ready = self.epoll.poll(timeout)
+            for fd, events in ready:
+                transport = self.transports.get(fd)
+                if transport is None:
+                    self.wanted = True  # it is one of asyncio's files, or the connection has just ended
+                    continue
+                try:
+                    transport.serve(events)
+                except Exception:  # ends this one and no other
+                    transport.fail()
+            if self.wanted or not ready:
+                return self.files.select(0)
             if until is not None:
                 timeout = max(0.0, until - time.monotonic())
 
+    def watch(self, transport: Transport, before: int, events: int) -> None:
+        fd = transport.sock.fileno()
+        if before and events:
+            self.epoll.modify(fd, events)
+        elif events:
+            self.epoll.register(fd, events)
+            self.transports[fd] = transport
+        else:
+            self.epoll.unregister(fd)
+            del self.transports[fd]
 
-def _guarded(transport: Transport, does: Callable[..., None], *args: Any) -> None:
-    """What goes wrong with a connection ends it and no other."""
-    try:
-        does(*args)
-    except Exception:
-        log.exception("a connection was ended")
-        transport.abort()
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self.files.register(fileobj, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        return self.files.unregister(fileobj)
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self.files.modify(fileobj, events, data)
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        return self.files.get_map()
+
+    def close(self) -> None:
+        self.files.close()
+        self.epoll.close()
 
 
 class Loop(asyncio.SelectorEventLoop):
@@ -232,7 +257,10 @@ class Loop(asyncio.SelectorEventLoop):
                 self.call_later(PAUSE, self._accept_again, sock, protocol)
                 return
             transport = Transport(self, peer, protocol())
-            _guarded(transport, transport.start)
+            try:
+                transport.start()
+            except Exception:
+                transport.fail()
 
     def _accept_again(self, sock: socket.socket, protocol: Callable[[], asyncio.Protocol]) -> None:
         if sock.fileno() >= 0:  # it was not closed meanwhile
@@ -247,6 +275,9 @@ def eager(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> "asy
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """`asyncio.run` in a `Loop`."""
+    if not hasattr(select, "epoll"):
+        asyncio.run(main)
+        return
     loop = Loop()
     try:
         loop.run_until_complete(main)

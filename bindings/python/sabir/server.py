@@ -322,10 +322,12 @@ class ServerCore:
         else:
             self.subscriptions -= 1
             self.stats.subscriptions -= 1
-        self._maybe_close()
+        if self.ended or self.draining:
+            self._maybe_close()
 
     def _maybe_close(self) -> None:
-        if (self.ended or self.draining) and not self.calls and not self.running:
+        """Nothing more is asked for, and all is answered."""
+        if not self.calls and not self.running:
             self.closing = True
 
     def pump(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
 
 from .errors import InvalidRequest, ParseError, Refused, TooLarge
 
@@ -64,10 +64,16 @@ def _encoder() -> Callable[[Any], str]:
     """A JSONEncoder makes an encoder in C for every value, which takes longer than most values do: here is one for all."""
     options = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     module: Any = json.encoder
-    if getattr(module, "c_make_encoder", None) is None:  # a Python without C
-        return options.encode
-    parts = module.c_make_encoder(None, options.default, module.encode_basestring, None, ":", ",", False, False, False)
-    return lambda value: "".join(parts(value, 0))
+    parts: Callable[[Any, Any], Iterable[str]] = options.iterencode
+    if getattr(module, "c_make_encoder", None) is not None:  # a Python with C
+        parts = module.c_make_encoder(None, options.default, module.encode_basestring, None, ":", ",", False, False, False)
+
+    def text(value: Any) -> str:
+        try:
+            return "".join(parts(value, 0))
+        except RecursionError:
+            raise ValueError("a value that is nested too deep, or in itself") from None
+    return text
 
 
 def _scanner(**options: Any) -> Callable[[str, int], Tuple[Any, int]]:
@@ -113,7 +119,7 @@ def decode(line: bytes) -> Dict[str, Any]:
             raise ValueError("more than one value on a line")
         if not isinstance(value, dict):
             raise ValueError("expected an object")
-        if text.count("{") + text.count("[") > MAX_DEPTH and depth(value) > MAX_DEPTH:
+        if len(text) > 2 * MAX_DEPTH and text.count("{") + text.count("[") > MAX_DEPTH and depth(value) > MAX_DEPTH:
             raise ValueError(f"more than {MAX_DEPTH} levels")
         if "\\" in text and _surrogate.search(text):
             _encode(value).encode("utf-8")  # refuses what has one half alone
@@ -124,25 +130,18 @@ def decode(line: bytes) -> Dict[str, Any]:
 
 def encode(message: Dict[str, Any], limit: int = MAX_MESSAGE) -> bytes:
     """The line of a message; TooLarge if it is over the limit, ValueError if no JSON has it. [B1]"""
-    return _line(_text(message), limit)
+    return _line(_encode(message), limit)
 
 
 def encode_request(id: int, method: str, params: Dict[str, Any], limit: int) -> bytes:
     """The line of a request that has nothing but params."""
-    return _line(f'{{"jsonrpc":"2.0","id":{id},"method":{_quote(method)},"params":{_text(params)}}}', limit)
+    return _line(f'{{"jsonrpc":"2.0","id":{id},"method":{_quote(method)},"params":{_encode(params)}}}', limit)
 
 
 def encode_result(id: Optional[Id], result: Any, version: bool) -> bytes:
     """The line of a response that is no error."""
     start = '"jsonrpc":"2.0",' if version else ""
-    return _line(f'{{{start}"id":{id if type(id) is int else _encode(id)},"result":{_text(result)}}}', MAX_MESSAGE)
-
-
-def _text(value: Any) -> str:
-    try:
-        return _encode(value)
-    except RecursionError:
-        raise ValueError("a value that is nested too deep, or in itself") from None
+    return _line(f'{{{start}"id":{id if type(id) is int else _encode(id)},"result":{_encode(result)}}}', MAX_MESSAGE)
 
 
 def _line(text: str, limit: int) -> bytes:
@@ -161,7 +160,7 @@ class Lines:
         self._seen = 0  # of _rest, where no line ends
 
     def feed(self, data: bytes) -> List[bytes]:
-        if not self._rest and data.endswith(b"\n") and data.count(b"\n") == 1:
+        if not self._rest and data.find(b"\n") == len(data) - 1:
             return [data[:-1]]  # the common case: one message
         self._rest += data
         if self._rest.find(b"\n", self._seen) < 0:
