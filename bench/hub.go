@@ -131,14 +131,16 @@ func sabirHub(name string, cbor bool) *peer {
 	return &peer{
 		name: name, apart: true,
 		note:  "sabir hub, all checks on, the service in CBOR",
-		works: []string{"unary", "flight", "sub1", "sub100", "blob", "idle"},
+		works: []string{"unary", "flight", "sub1", "sub100", "blob", "idle", "beside"},
 		serve: func(path string) error {
-			if err := startSelf(hubService.name, path); err != nil {
-				return err
+			for _, behind := range []*peer{hubService, slowService} {
+				if err := startSelf(behind.name, path); err != nil {
+					return err
+				}
 			}
 			return hub.Serve(context.Background(), &hub.Options{Address: path, Serve: sabir.ServeOptions{
 				Env:    transport.Env{Dir: path + ".dir"}, // for the sockets of the services, which are no matter here
-				Limits: sabirLimits, Log: slog.New(slog.DiscardHandler),
+				Limits: slowLimits, Log: slog.New(slog.DiscardHandler),
 			}})
 		},
 		dial: func(path string) (client, error) {
@@ -166,19 +168,22 @@ func (c *hubClient) StartCrowd(int) error { return c.sabirClient.StartCrowd(1) }
 // hubService is the process of the service that is offered.
 var hubService = &peer{
 	name: "hub-service", hidden: true,
-	serve: func(path string) error {
-		for {
-			err := sabir.Export(context.Background(), path, benchService(), &sabir.ExportOptions{
-				DialOptions: sabir.DialOptions{CBOR: true, Limits: sabirLimits, Log: slog.New(slog.DiscardHandler)},
-			})
-			var lost *sabir.Unanswered
-			if !errors.As(err, &lost) {
-				return err
-			}
-			time.Sleep(5 * time.Millisecond) // the hub is not there yet
+	serve: func(path string) error { return offerTo(path, benchService()) },
+	dial:  func(string) (client, error) { return nil, errors.ErrUnsupported },
+}
+
+// offerTo offers a service to a hub that may not be there yet.
+func offerTo(path string, s *sabir.Service) error {
+	for {
+		err := sabir.Export(context.Background(), path, s, &sabir.ExportOptions{
+			DialOptions: sabir.DialOptions{CBOR: true, Limits: slowLimits, Log: slog.New(slog.DiscardHandler)},
+		})
+		var lost *sabir.Unanswered
+		if !errors.As(err, &lost) {
+			return err
 		}
-	},
-	dial: func(string) (client, error) { return nil, errors.ErrUnsupported },
+		time.Sleep(5 * time.Millisecond)
+	}
 }
 
 // startBehind runs the server of a peer behind the one at path.

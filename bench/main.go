@@ -9,6 +9,7 @@
 //	go run ./bench -works scale            # cost against connections, subscribers, sizes, rows
 //	go run ./bench -peers sabir-tls,sabir-tls-json,grpc-tls -works unary    # TLS 1.3 over TCP on loopback
 //	go run ./bench -peers sabir-tls-json -works hostile -time 10s           # quiet, then beside a thousand hostile connections
+//	go run ./bench -peers sabir-hub-cbor -works beside -time 6s             # through a hub, beside a slow service there
 //	go run ./bench -peers sabir-websocket,sabir-post,connect,http-json -works unary   # HTTP on the unix socket
 //	go run ./bench -full -out all.jsonl    # what docs/performance.md shows, half an hour and more
 //	go run ./bench -report all.jsonl       # writes it there

@@ -67,6 +67,7 @@ var works = []work{
 	{"idle", "memory of an idle connection", func(m *meter) error { return m.idle(1000) }, nil},
 	{"cli", "a call as a process of its own", (*meter).cli, nil},
 	{"hostile", "a call beside a thousand hostile connections", (*meter).hostile, nil},
+	{"beside", "a call through a hub beside a thousand that wait at another service", (*meter).beside, nil},
 	{"scale-conns", "calls on many connections, a caller each", (*meter).scaleConns, []int{1, 10, 100, 1000, 10000}},
 	{"scale-idle", "memory of many idle connections", func(m *meter) error { return m.idle(m.x) }, []int{100, 1000, 10000}},
 	{"scale-subs", "items to many subscribers, a connection each", func(m *meter) error { return m.subscribers(m.x) }, []int{1, 10, 100, 1000, 10000}},

@@ -98,7 +98,7 @@ var peers = []*peer{
 	capnpPeer, zeromqPeer, natsPeer, natsBroker, dbusPeer, mpdPeer,
 	sabirTLS("sabir-tls", true), sabirTLS("sabir-tls-json", false), grpcTLS, attackers,
 	sabirPost, sabirSocket, httpJSON,
-	raw2Peer, raw2fPeer, sabirHub("sabir-hub-cbor", true), sabirHub("sabir-hub-json", false), hubService,
+	raw2Peer, raw2fPeer, sabirHub("sabir-hub-cbor", true), sabirHub("sabir-hub-json", false), hubService, slowService, stalled, slow,
 }
 
 // quick are the peers that need nothing and no patience.

@@ -67,7 +67,7 @@ func report(from, page, svg string, only []string) error {
 	}
 	sections := map[string]string{
 		"machine": f.machineSection(), "goals": f.goalsSection(), "losses": f.lossesSection(),
-		"tls": f.tlsSection(), "http": f.httpSection(), "hostile": f.hostileSection(), "hub": f.hubSection(),
+		"tls": f.tlsSection(), "http": f.httpSection(), "hostile": f.hostileSection(), "hub": f.hubSection(), "beside": f.besideSection(),
 	}
 	wanted := func(name string) bool { return len(only) == 0 || slices.Contains(only, name) }
 	add := func(c chart, table, picture string) error {

@@ -67,6 +67,31 @@ func (f *figures) hubSection() string {
 	return f.measuredOn("unary") + "\n\n| | unary p50 µs, one core | all cores | 64 in flight, calls/s | CPU µs a call | 100 subscribers, items/s | 1 MiB, MB/s | idle, KiB a connection |\n|---|---|---|---|---|---|---|---|\n" + b.String()
 }
 
+// besideSection has calls through a hub alone, and beside a service there that
+// keeps a thousand waiting.
+func (f *figures) besideSection() string {
+	var b strings.Builder
+	for _, name := range []string{"sabir-hub-cbor", "sabir-hub-json"} {
+		for _, metric := range []string{"p50 µs", "p99 µs"} {
+			alone, ok := f.of(point{"beside", metric, 0, false}, name)
+			if !ok {
+				continue
+			}
+			row := fmt.Sprintf("| %s, %s | %s", name, metric, alone)
+			for _, way := range []*peer{stalled, slow} {
+				beside, _ := f.of(point{"beside", way.name + ": " + metric, 0, false}, name)
+				ratio, _ := f.of(point{"beside", way.name + ": " + metric + timesAlone, 0, false}, name)
+				row += fmt.Sprintf(" | %s | %s", beside, ratio)
+			}
+			fmt.Fprintln(&b, row+" |")
+		}
+	}
+	if b.Len() == 0 {
+		return notMeasured
+	}
+	return f.measuredOn("beside") + "\n\n| | alone | beside 1,000 that are never answered | × | beside 1,000 that take a second | × |\n|---|---|---|---|---|---|\n" + b.String()
+}
+
 // hostileSection has a call quiet, and the same beside a thousand connections at their limits.
 func (f *figures) hostileSection() string {
 	const peer = "sabir-tls-json"

@@ -202,5 +202,5 @@ func patience(w *work, d time.Duration) time.Duration {
 	if w.points != nil {
 		return 3*d + 5*time.Minute
 	}
-	return 3*d + 20*time.Second
+	return 3*d + time.Minute
 }
