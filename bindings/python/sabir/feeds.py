@@ -6,6 +6,7 @@ for it: nothing is queued but positions and keys."""
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import threading
 import time
@@ -15,6 +16,8 @@ from typing import Any, Callable, Deque, Dict, Generic, List, Optional, Set, Tup
 from .codec import dump_value
 from .errors import Busy
 from .scalars import Codec
+
+log = logging.getLogger("sabir")
 
 RING_ITEMS = 1024
 RING_BYTES = 1 << 20
@@ -56,8 +59,8 @@ class Feed:
             del self.by_key[reader.key]
             raise Busy(f"over {MAX_RINGS} values of the params are listened to", {"limit": "rings"})
         readers.add(reader)
-        if len(readers) == 1 and self.on_listeners:
-            self.on_listeners(listening=True, **reader.params)
+        if len(readers) == 1:
+            self._hear(True, reader)
 
     def remove(self, reader: "Reader") -> None:
         with self.lock:
@@ -65,8 +68,15 @@ class Feed:
             readers.discard(reader)
             if not readers and self.by_key.pop(reader.key, None) is not None:
                 self.idle(reader.key)
-                if self.on_listeners:
-                    self.on_listeners(listening=False, **reader.params)
+                self._hear(False, reader)
+
+    def _hear(self, listening: bool, reader: "Reader") -> None:
+        """Tells the program who listens. It is asked nothing, so what it raises goes to the log and harms no subscriber."""
+        try:
+            if self.on_listeners:
+                self.on_listeners(listening=listening, **reader.params)
+        except Exception:
+            log.exception("on_listeners(listening=%s) failed", listening)
 
     def idle(self, key: str) -> None:
         """The last subscriber of these params is gone."""

@@ -82,7 +82,7 @@ class Service:
     def topic(self, name: str, item: Type[Any], params: Optional[Mapping[str, Any]] = None, *, doc: str = "", errors: Sequence[Type[Error]] = (),
               accept: Optional[Callable[..., Any]] = None, on_listeners: Optional[Callable[..., None]] = None, **flags: Any) -> "Topic[Any]":
         """A topic: things that happen. `accept(**params)` may refuse a subscriber by raising;
-        `on_listeners(listening=…, **params)` hears when somebody comes and when nobody is left."""
+        `on_listeners(listening=…, **params)` hears when somebody comes and when nobody is left; what it raises is logged."""
         topic: "Topic[Any]" = Topic()
         self._feed("topic", name, item, params, topic, doc, errors, accept, on_listeners, flags)
         return topic
