@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, List, Optional, Tuple
 
 from .tree import Tree
-from .wire import INF, MAX_INT
+from .wire import INF, MAX_DEPTH, MAX_INT
 
 # Where a value is: the path of what it is in, and its own step.
 Path = Optional[Tuple[Any, Any]]
@@ -56,9 +56,9 @@ def _any(v: Any) -> Any:
 
 def _foreign(v: Any) -> str:
     """What is wrong with a value of type any, or ''. [T1]"""
-    rest = [v]
+    rest = [(v, 0)]  # with how deep each is in lists and maps
     while rest:
-        v = rest.pop()
+        v, depth = rest.pop()
         if v is None or isinstance(v, bool):
             continue
         if isinstance(v, str):
@@ -70,15 +70,17 @@ def _foreign(v: Any) -> str:
         elif isinstance(v, float):
             if not -INF < v < INF:
                 return "a number that no float holds"
-        elif isinstance(v, (list, tuple)):
-            rest.extend(v)
+        elif not isinstance(v, (list, tuple, dict)):
+            return f"no JSON has {type(v).__name__}"
+        elif depth == MAX_DEPTH:  # or it is in itself [M14]
+            return f"more than {MAX_DEPTH} levels"
         elif isinstance(v, dict):
             if not all(isinstance(k, str) for k in v):
                 return "a map whose keys are no texts"
-            rest.extend(v)
-            rest.extend(v.values())
+            rest.extend((e, depth + 1) for e in v)
+            rest.extend((e, depth + 1) for e in v.values())
         else:
-            return f"no JSON has {type(v).__name__}"
+            rest.extend((e, depth + 1) for e in v)
     return ""
 
 

@@ -89,18 +89,21 @@ _quote: Callable[[str], str] = getattr(json.encoder, "encode_basestring")
 _surrogate = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def depth(value: Any, levels: int = 0) -> int:
-    """How deep a value is nested, without Python's own recursion limit in the way."""
-    deepest, rest = levels, [(value, levels)]
-    while rest:
-        v, d = rest.pop()
-        if isinstance(v, dict):
-            deepest = max(deepest, d + 1)
-            rest.extend((e, d + 1) for e in v.values())
-        elif isinstance(v, list):
-            deepest = max(deepest, d + 1)
-            rest.extend((e, d + 1) for e in v)
-    return deepest
+_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+_ROUND = bytes.maketrans(b"{[]}", b"(())")
+_OTHERS = bytes(c for c in range(256) if c not in b"{[]}")
+
+
+def _deep(line: bytes) -> bool:
+    """Whether a line of well-formed JSON has too many levels. Values are not looked at one by one, which takes long."""
+    if line.count(b"{") + line.count(b"[") <= MAX_DEPTH:
+        return False
+    brackets = _TEXT.sub(b"", line).translate(_ROUND, _OTHERS)
+    for _ in range(MAX_DEPTH):
+        if not brackets:
+            return False
+        brackets = brackets.replace(b"()", b"")  # takes the innermost level away
+    return bool(brackets)
 
 
 def decode(line: bytes) -> Dict[str, Any]:
@@ -119,7 +122,7 @@ def decode(line: bytes) -> Dict[str, Any]:
             raise ValueError("more than one value on a line")
         if not isinstance(value, dict):
             raise ValueError("expected an object")
-        if len(text) > 2 * MAX_DEPTH and text.count("{") + text.count("[") > MAX_DEPTH and depth(value) > MAX_DEPTH:
+        if _deep(line):
             raise ValueError(f"more than {MAX_DEPTH} levels")
         if "\\" in text and _surrogate.search(text):
             _encode(value).encode("utf-8")  # refuses what has one half alone
@@ -146,6 +149,8 @@ def encode_result(id: Optional[Id], result: Any, version: bool) -> bytes:
 
 def _line(text: str, limit: int) -> bytes:
     line = (text + "\n").encode("utf-8")
+    if _deep(line):
+        raise ValueError(f"more than {MAX_DEPTH} levels")  # at which the other end would close the connection [M14]
     if len(line) > limit:
         raise TooLarge(f"a message of {len(line)} bytes, and {limit} is the limit", {"limit": limit})
     return line

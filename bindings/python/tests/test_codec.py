@@ -7,7 +7,7 @@ import os
 import sys
 import unittest
 from datetime import datetime, timedelta, timezone
-from typing import Any, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List
 
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(here, ".."), os.path.join(here, "..", "peer")]
@@ -151,11 +151,40 @@ class Straight(unittest.TestCase):
                 self.assertEqual(list(struct.write(value).items()), list(v.items()))
                 self.assertEqual(struct.read(v), value)
 
+
+class Depth(unittest.TestCase):
+    """What has more than 64 levels, or has itself in it, is refused before it is sent. [M14]"""
+
     def test_in_itself(self) -> None:
-        loop: List[Any] = []
-        loop.append(loop)
-        with self.assertRaises(ValueError):
-            wire.encode({"v": loop})
+        every = scalar({"kind": "any"})
+        loop: List[Any] = [1]
+        loop.append({"again": [loop, loop]})
+        ways: List[Callable[[], Any]] = [
+            lambda: every.dump(loop), lambda: every.write(loop), lambda: wire.encode({"v": loop}),
+            lambda: wire.encode_request(1, "a.b", {"v": loop}, 100), lambda: wire.encode_result(1, loop, True)]
+        for way in ways:
+            with self.assertRaisesRegex(ValueError, "levels|in itself"):
+                way()
+
+    def test_levels(self) -> None:
+        def nested(levels: int) -> Any:
+            v: Any = []
+            for _ in range(levels - 1):
+                v = [v]
+            return v
+        line = wire.encode({"v": nested(63)})
+        self.assertEqual(wire.decode(line), {"v": nested(63)})
+        with self.assertRaisesRegex(ValueError, "more than 64 levels"):
+            wire.encode({"v": nested(64)})
+        every = scalar({"kind": "any"})
+        self.assertEqual(every.dump(nested(64)), nested(64))
+        with self.assertRaisesRegex(Unfit, "more than 64 levels"):
+            every.dump(nested(65))
+        for flat in ("[" * 100, "[]" * 100, "][" * 100, [{"a": [1]}] * 100, ["[" * 70, [nested(40)]]):  # brackets in a text are no levels
+            self.assertEqual(wire.decode(wire.encode({"v": flat})), {"v": flat})
+        for deep in (b'{"v":%s}' % (b"[" * 64 + b"]" * 64), b'{"v":"]","w":%s}' % (b'{"a":' * 64 + b"1" + b"}" * 64)):
+            with self.assertRaisesRegex(ParseError, "more than 64 levels"):
+                wire.decode(deep)
 
 
 class Exchange(unittest.TestCase):
