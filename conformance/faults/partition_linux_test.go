@@ -57,7 +57,7 @@ func TestCase64Partition(t *testing.T) {
 			p.away.wait("numbers down", 1, began.Add(foundWithin))
 			p.away.wait("silence down", 1, began.Add(foundWithin))
 			p.away.wait("hang true", 1, began.Add(foundWithin+dialWithin)) // the client asks first whether it may be repeated
-			for i := range 4 { // the service may learn of it from the client, who has let go
+			for i := range 4 {                                             // the service may learn of it from the client, who has let go
 				p.server.wait("goes", i+1, began.Add(foundWithin+dialWithin))
 			}
 			if p.cable.isCut() {
