@@ -15,7 +15,7 @@ import socket
 import sys
 import tempfile
 import threading
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, cast
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
@@ -182,6 +182,7 @@ def pass_on(path: str) -> None:
     """Copies between stdin and stdout and a connection to the socket; the service ends with it."""
     peer = socket.socket(socket.AF_UNIX)
     peer.connect(path)
+    loop, service = asyncio.get_running_loop(), cast("asyncio.Task[None]", asyncio.current_task())
 
     def there() -> None:
         for data in iter(lambda: os.read(0, 1 << 16), b""):
@@ -192,7 +193,10 @@ def pass_on(path: str) -> None:
         with open(1, "wb", 0, closefd=False) as out:
             for data in iter(lambda: peer.recv(1 << 16), b""):
                 out.write(data)
-        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            loop.call_soon_threadsafe(service.cancel)
+        except RuntimeError:
+            pass  # it was stopped, and has ended
     threading.Thread(target=there, daemon=True).start()
     threading.Thread(target=back).start()
 
