@@ -156,7 +156,7 @@ func TestPageIsWhole(t *testing.T) {
 	for _, m := range section.FindAllStringSubmatch(string(page), -1) {
 		found[m[2]]++
 	}
-	want := []string{"machine", "goals", "losses", "tls", "http", "hostile", "hub"}
+	want := []string{"machine", "goals", "losses", "tls", "http", "hostile", "hub", "beside"}
 	for _, c := range append(plainCharts, curves...) {
 		want = append(want, c.section)
 	}

@@ -35,6 +35,7 @@ func program(t *testing.T, description, script string, opts *hub.ProgramOptions)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { p.Close() })
 	return p
 }
 
