@@ -25,6 +25,8 @@ type client struct {
 	conns chan *service
 	notes *end // what the peer says
 	order int
+
+	connected atomic.Bool
 }
 
 var runs atomic.Int64
@@ -55,6 +57,11 @@ func (s *suite) client(ctx context.Context, enc string, named bool, play func(*c
 	go c.notes.listen(false)
 	if f := play(c); f != nil {
 		f.Came += c.said.told()
+		select {
+		case <-c.ended:
+		default:
+			f.silent = !c.spoke.Load() && !c.connected.Load()
+		}
 		return f
 	}
 	if err := c.leave(s.opts.Patience); err != nil {
@@ -134,6 +141,7 @@ func (c *client) welcome() {
 		if err != nil {
 			return
 		}
+		c.connected.Store(true)
 		var rw io.ReadWriteCloser = conn
 		if c.s.opts.wrap != nil {
 			rw = c.s.opts.wrap(conn, c.enc)

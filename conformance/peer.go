@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -42,6 +43,7 @@ type child struct {
 	in     io.WriteCloser
 	out    io.ReadCloser
 	said   tail // on stderr
+	spoke  atomic.Bool
 	ended  chan struct{}
 	reason error
 }
@@ -80,7 +82,14 @@ func start(ctx context.Context, command, env []string, words ...string) (*child,
 	return c, nil
 }
 
-func (c *child) Read(b []byte) (int, error)  { return c.out.Read(b) }
+func (c *child) Read(b []byte) (int, error) {
+	n, err := c.out.Read(b)
+	if n > 0 {
+		c.spoke.Store(true)
+	}
+	return n, err
+}
+
 func (c *child) Write(b []byte) (int, error) { return c.in.Write(b) }
 func (c *child) CloseWrite() error           { return c.in.Close() }
 

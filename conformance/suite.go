@@ -31,6 +31,9 @@ type Options struct {
 	Method   string            // of [JSONRPC]: a method that answers, with Params
 	Params   string            // JSON
 
+	// Ended is told of each case when it ends, one at a time. Default: nobody is.
+	Ended func(Progress)
+
 	// wrap stands in a connection, for tests of the suite.
 	wrap func(io.ReadWriteCloser, string) io.ReadWriteCloser
 }
@@ -96,9 +99,9 @@ func Run(ctx context.Context, command []string, opts *Options) (*Report, error) 
 
 func (s *suite) run(ctx context.Context, all []*one) (*Report, error) {
 	r := &Report{Claims: s.claims}
-	slots := make(chan struct{}, s.opts.Parallel)
 	results := make([]*Result, len(all))
-	var wg sync.WaitGroup
+	course := newCourse(s.opts.Ended)
+	var played []int
 	for i, c := range all {
 		if s.opts.Only != "" && !strings.Contains(c.name, s.opts.Only) || (s.claims.Tier == JSONRPC) != (c.tier == JSONRPC) {
 			continue
@@ -108,11 +111,25 @@ func (s *suite) run(ctx context.Context, all []*one) (*Report, error) {
 			results[i].Outcome, results[i].Reason = Skipped, why
 			continue
 		}
+		course.add(c.name)
+		played = append(played, i)
+	}
+	slots := make(chan struct{}, s.opts.Parallel)
+	var wg sync.WaitGroup
+	for _, i := range played {
+		slots <- struct{}{}
 		wg.Go(func() {
-			slots <- struct{}{}
 			defer func() { <-slots }()
-			if ctx.Err() == nil {
-				results[i].judge(c.play(ctx, s), s.opts.Known)
+			if ctx.Err() != nil {
+				return
+			}
+			fault := course.lost(all[i].name)
+			if fault == nil {
+				fault = all[i].play(ctx, s)
+			}
+			if ctx.Err() == nil { // else that is why it failed
+				results[i].judge(fault, s.opts.Known)
+				course.ended(results[i])
 			}
 		})
 	}
@@ -232,6 +249,7 @@ func (s *suite) serve(ctx context.Context, enc string, words []string, play func
 			f.Came += fmt.Sprintf(" (the peer has exited: %v%s)", c.reason, c.said.told())
 		default:
 			f.Came += c.said.told()
+			f.silent = !c.spoke.Load()
 		}
 		return f
 	}

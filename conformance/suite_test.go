@@ -304,3 +304,55 @@ func TestJSONReport(t *testing.T) {
 		t.Errorf("%v %s", err, &text)
 	}
 }
+
+// A peer that hangs is given up after a few cases of a group, by name, and that is told as it happens.
+func TestHangingPeer(t *testing.T) {
+	const claims = `[ "$1" != claims ] || { echo '{"peer":"x","tier":"least","roles":["client","service"]}'; exit; }; `
+	var told []Progress
+	const patience = 200 * time.Millisecond
+	began := time.Now()
+	r, err := Run(t.Context(), []string{"sh", "-c", claims + "exec sleep 600", "peer"}, &Options{
+		Patience: patience, Parallel: 1, Ended: func(p Progress) { told = append(told, p) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	took, waited := time.Since(began), 0
+	groups := make(map[string]int)
+	for i, p := range told {
+		if p.Ended != i+1 || p.All != len(told) || p.Failed != i+1 || p.GroupEnded && p.GroupFailed != p.GroupAll {
+			t.Errorf("%+v", p)
+		}
+		lost := strings.Contains(p.Result.Fault.Came, "not played: the peer no longer answers")
+		if groups[p.Group]++; lost != (groups[p.Group] > maxSilent) {
+			t.Errorf("%s, the case %d of its group: %s", p.Result.Name, groups[p.Group], p.Result.Fault.Came)
+		}
+		if !lost {
+			waited++
+		}
+	}
+	if r.Count(Failed) != len(told) || len(groups) < 2 || waited > maxSilent*len(groups) {
+		t.Errorf("%d of %d failed, %d were waited for in %d groups", r.Count(Failed), len(told), waited, len(groups))
+	}
+	if most := time.Duration(waited+1)*patience*2 + 10*time.Second; took > most {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// One silent case here and there is that case's fault alone.
+func TestSilentOnce(t *testing.T) {
+	c := newCourse(nil)
+	names := []string{"a/1", "a/2", "a/3", "a/4", "a/5", "a/6", "b/1"}
+	for _, name := range names {
+		c.add(name)
+	}
+	for i, silent := range []bool{true, true, false, true, true, true} {
+		if c.lost(names[i]) != nil {
+			t.Errorf("%s was given up", names[i])
+		}
+		c.ended(&Result{Name: names[i], Outcome: Failed, Fault: &Fault{silent: silent}})
+	}
+	if c.lost("a/6") == nil || c.lost("b/1") != nil {
+		t.Error("the group that is given up is another")
+	}
+}

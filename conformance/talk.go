@@ -20,6 +20,8 @@ type Fault struct {
 	Expected string   `json:"expected"`
 	Came     string   `json:"came"`
 	Before   []string `json:"before,omitempty"` // the last lines that went by
+
+	silent bool // nothing came of the peer in all the case, and it was still there
 }
 
 func (f *Fault) Error() string {

@@ -36,6 +36,9 @@ COMMAND is run with one of these behind its arguments:
   serve LEVEL                be the service probe on stdin and stdout
   client ADDRESS json|cbor   be a client that takes orders on stdin
 
+Stderr tells how far it is. Where three cases in a row of a group, such as
+service/json, get no answer at all, the rest of it is not played and has failed.
+
 conformance/README.md has the details. With --tier json-rpc, COMMAND is run as it
 is and is any server of JSON-RPC 2.0 that speaks in lines on stdin and stdout.
 
@@ -95,7 +98,10 @@ func (a *app) conform(ctx context.Context, command []string, o conforming) error
 	}
 	ctx, cancel := a.limited(ctx)
 	defer cancel()
+	told, clear := a.counting()
+	o.Ended = told
 	report, err := conformance.Run(ctx, command, &o.Options)
+	clear()
 	if err != nil {
 		return err
 	}
@@ -111,4 +117,22 @@ func (a *app) conform(ctx context.Context, command []string, o conforming) error
 		return &quiet{errNotConforming}
 	}
 	return nil
+}
+
+// counting tells on stderr how far the suite is: a person on one line, which clear
+// takes away, and a log a line for each group of cases that has ended.
+func (a *app) counting() (told func(conformance.Progress), clear func()) {
+	switch {
+	case a.quiet || a.json && !a.errTTY:
+		return nil, func() {}
+	case !a.errTTY:
+		return func(p conformance.Progress) {
+			if p.GroupEnded {
+				a.say("%s: %d cases, %d failed", p.Group, p.GroupAll, p.GroupFailed)
+			}
+		}, func() {}
+	}
+	return func(p conformance.Progress) {
+		fmt.Fprintf(a.errout, "\r\x1b[K%d of %d, %d failed: %s", p.Ended, p.All, p.Failed, p.Result.Name)
+	}, func() { fmt.Fprint(a.errout, "\r\x1b[K") }
 }
