@@ -23,7 +23,7 @@ func plainCases() []*one {
 			},
 		}
 	}
-	return []*one{
+	return append(batchCases(scenario),
 		scenario("method-not-found", "M7", "", "a method that does not exist is -32601, with the id", plainNotFound),
 		scenario("ids", "M2", "", "ids come back as they are: integers, strings, the empty one", plainIDs),
 		scenario("invalid-request", "M3", "", "what is no request is -32600", plainInvalid),
@@ -32,7 +32,7 @@ func plainCases() []*one {
 		scenario("shape", "M11 M5", "", "a response has jsonrpc 2.0, the id, and exactly one of result and error", plainShape),
 		scenario("call", "L3", methodGiven, "the method that was named answers with a result", plainCall),
 		scenario("call-notified", "M6", methodGiven, "and is not answered when called as a notification", plainNotified),
-	}
+	)
 }
 
 func plainRequest(id any, method string, params any) Object {

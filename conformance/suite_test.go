@@ -144,24 +144,27 @@ func TestPlainServer(t *testing.T) {
 	if err != nil {
 		needed.Missing(t, "python3")
 	}
-	run := func(words ...string) *Report {
+	run := func(only string, words ...string) *Report {
 		t.Helper()
 		r, err := Run(t.Context(), append([]string{python, "testdata/plain.py"}, words...), &Options{
-			Tier: JSONRPC, Method: "add", Params: "[1,2]", Patience: 5 * time.Second,
+			Tier: JSONRPC, Only: only, Method: "add", Params: "[1,2]", Patience: 5 * time.Second,
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return r
 	}
-	if r := run(); !r.OK() || r.Count(Passed) != 8 {
+	if r := run(""); !r.OK() || r.Count(Passed) != 14 {
 		var text bytes.Buffer
 		r.WriteText(&text, true)
 		t.Errorf("a good one:\n%s", &text)
 	}
-	for fault, name := range map[string]string{"answers-notifications": "json-rpc/notification", "text-ids": "json-rpc/ids", "no-version": "json-rpc/shape", "both": "json-rpc/shape"} {
+	for fault, name := range map[string]string{"answers-notifications": "json-rpc/notification", "text-ids": "json-rpc/ids", "no-version": "json-rpc/shape", "both": "json-rpc/shape",
+		"empty-batch": "json-rpc/batch-empty", "one-of-a-batch": "json-rpc/batch", "batch-in-pieces": "json-rpc/batch-call",
+		"empty-answer": "json-rpc/batch-notifications", "parse-error-in-a-list": "json-rpc/batch-parse-error",
+	} {
 		found := false
-		for _, result := range run(fault).Results {
+		for _, result := range run(name, fault).Results {
 			found = found || result.Name == name && result.Outcome == Failed
 		}
 		if !found {
