@@ -1,15 +1,12 @@
 package sabir_test
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"net"
-	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -342,79 +339,6 @@ func TestRepeat(t *testing.T) {
 	}
 	if _, err := sabir.Do[sabir.None](t.Context(), c, "s.unsafe", nil); !errors.Is(err, sabir.ErrOutcomeUnknown) || unsafe.Load() != 1 {
 		t.Errorf("unsafe: %v after %d runs", err, unsafe.Load())
-	}
-}
-
-// An answer that does not fit is an error of that call and nothing worse.
-// clause: M12, D3
-func TestInvalidResult(t *testing.T) {
-	encodings(t, func(t *testing.T, cbor bool) {
-		r := newRestartable(t, probe.New())
-		c := dial(t, r.path, sabir.DialOptions{CBOR: cbor})
-		_, err := sabir.Do[struct{ Text int }](t.Context(), c, "probe.echo", text{"x"})
-		var e *sabir.Error
-		if !errors.As(err, &e) || !errors.Is(err, sabir.ErrInvalidResult) || len(e.Faults()) != 1 || e.Faults()[0].Path != "text" {
-			t.Errorf("got %v", err)
-		}
-		_, err = sabir.Do[struct{ Text, More string }](t.Context(), c, "probe.echo", text{"x"})
-		if !errors.As(err, &e) || e.Faults()[0] != (sabir.Fault{Path: "more", Reason: "required"}) {
-			t.Errorf("got %v", err)
-		}
-		for _, err = range sabir.Items[text](t.Context(), c, "probe.count", map[string]any{"to": 3}) {
-		}
-		if !errors.Is(err, sabir.ErrInvalidResult) {
-			t.Errorf("got %v", err)
-		}
-		if _, err = sabir.Do[struct{}](t.Context(), c, "probe.echo", text{"x"}); err != nil {
-			t.Errorf("more than is asked for: %v", err)
-		}
-	})
-}
-
-// A malformed answer ends its call, and the connection lives.
-// clause: M11, M12
-func TestMalformedAnswer(t *testing.T) {
-	near, far := transport.Pipe()
-	c := sabir.NewClient(near, nil)
-	defer c.Close()
-	answers := []string{`"error":"boom"`, `"result":{},"error":{"code":1,"message":"x"}`, `"result":null,"error":{"code":1,"message":"x"}`, `"result":{}`}
-	go func() {
-		in := bufio.NewScanner(far)
-		for _, a := range answers {
-			in.Scan()
-			var m struct{ ID json.RawMessage }
-			json.Unmarshal(in.Bytes(), &m)
-			fmt.Fprintf(far, `{"jsonrpc":"2.0","id":%s,%s}`+"\n", m.ID, a)
-		}
-	}()
-	for i, want := range []string{
-		`InvalidResult: the answer does not fit: member "error": expected an object`,
-		`InvalidResult: the answer does not fit: expected one of method, result and error`,
-		"error 1: x", "",
-	} {
-		got := ""
-		if _, err := sabir.Do[sabir.None](t.Context(), c, "a.b", nil); err != nil {
-			got = err.Error()
-		}
-		if got != want {
-			t.Errorf("%s: %q, want %q", answers[i], got, want)
-		}
-	}
-}
-
-// A program that says nothing is started once.
-func TestMuteProgram(t *testing.T) {
-	log := filepath.Join(t.TempDir(), "starts")
-	c, err := sabir.Dial(t.Context(), "exec:sh -c 'echo start >>"+log+"; read x'", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	if _, err := sabir.Do[any](t.Context(), c, "rpc.info", nil); !errors.Is(err, sabir.ErrOutcomeUnknown) && !errors.Is(err, sabir.ErrUnavailable) {
-		t.Errorf("got %v", err)
-	}
-	if starts, err := os.ReadFile(log); err != nil || string(starts) != "start\n" {
-		t.Errorf("%q, %v", starts, err)
 	}
 }
 
