@@ -140,10 +140,7 @@ func TestLeast(t *testing.T) {
 // A plain server of JSON-RPC, in Python: what it does wrong is found, and what
 // is none of its business not asked for.
 func TestPlainServer(t *testing.T) {
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		needed.Missing(t, "python3")
-	}
+	python := needed.Tool(t, "python3")
 	run := func(only string, words ...string) *Report {
 		t.Helper()
 		r, err := Run(t.Context(), append([]string{python, "testdata/plain.py"}, words...), &Options{

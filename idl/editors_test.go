@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sabir-ipc/sabir/internal/needed"
 )
 
 // grammarWords are the words that stand in quotes in the grammar of spec/idl.md.
@@ -74,9 +76,7 @@ func TestEditorsKnowTheGrammar(t *testing.T) {
 
 // What Vim says of words, by line and column.
 func TestVimShowsIt(t *testing.T) {
-	if slices.Contains(strings.Split(os.Getenv("SABIR_SKIP"), ","), "vim") {
-		t.Skip("SABIR_SKIP has vim")
-	}
+	needed.Tool(t, "vim")
 	const sample = `import Time from "x.sabir"
 // A doc.
 service lounge 1.0

@@ -7,20 +7,18 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sabir-ipc/sabir/examples/probe"
+	"github.com/sabir-ipc/sabir/internal/needed"
 )
 
 // curl runs a line of a shell with curl in it.
 func curl(t *testing.T, s *served, line string) string {
 	t.Helper()
-	if slices.Contains(strings.Split(os.Getenv("SABIR_SKIP"), ","), "curl") {
-		t.Skip("SABIR_SKIP has curl")
-	}
+	needed.Tool(t, "curl")
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	c := exec.CommandContext(ctx, "sh", "-c", line)

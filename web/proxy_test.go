@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/sabir-ipc/sabir/examples/probe"
+	"github.com/sabir-ipc/sabir/internal/needed"
 	"github.com/sabir-ipc/sabir/web"
 )
 
@@ -68,9 +68,7 @@ func freePort(t *testing.T) string {
 // behind runs a proxy and asks through it as browsers do.
 func behind(t *testing.T, s *served, port, config, name string, args ...string) {
 	t.Helper()
-	if slices.Contains(strings.Split(os.Getenv("SABIR_SKIP"), ","), name) {
-		t.Skip("SABIR_SKIP has " + name)
-	}
+	needed.Tool(t, name)
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "config"), []byte(config), 0o644); err != nil {
 		t.Fatal(err)

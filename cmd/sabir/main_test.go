@@ -7,13 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/sabir-ipc/sabir/internal/needed"
 )
 
 func TestMain(m *testing.M) {
@@ -49,7 +50,7 @@ func TestScripts(t *testing.T) {
 			if !ok {
 				return false, fmt.Errorf("unknown condition %q", cond)
 			}
-			return slices.Contains(strings.Split(os.Getenv("SABIR_SKIP"), ","), tool), nil
+			return needed.Excused(tool), nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits, "waitsock": waitsock, "stale": stale,

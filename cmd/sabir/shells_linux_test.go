@@ -1,11 +1,9 @@
 package main
 
 import (
-	"os"
-	"os/exec"
-	"slices"
-	"strings"
 	"testing"
+
+	"github.com/sabir-ipc/sabir/internal/needed"
 )
 
 // shelf is a place with the lounge and the probe, for shells to complete.
@@ -70,12 +68,7 @@ func TestZshAndFishComplete(t *testing.T) {
 		"fish": {[]string{"--no-config", "-i"}, "function fish_prompt; echo 'ready> '; end; sabir completion fish | source", "ready> "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if slices.Contains(strings.Split(os.Getenv("SABIR_SKIP"), ","), name) {
-				t.Skip("SABIR_SKIP has " + name)
-			}
-			if _, err := exec.LookPath(name); err != nil {
-				t.Fatalf("%v; without it: SABIR_SKIP=%s", err, name)
-			}
+			needed.Tool(t, name)
 			shelf(t)
 			t.Setenv("TERM", "xterm")
 			tab := newTab(t, nil, name, shell.args...)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/auth"
+	"github.com/sabir-ipc/sabir/internal/needed"
 	"github.com/sabir-ipc/sabir/transport"
 )
 
@@ -49,7 +50,7 @@ func TestCase36WrongTries(t *testing.T) {
 	from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 3)}}
 	c, err := from.DialContext(t.Context(), "tcp", d.tcp.HostPort())
 	if err != nil {
-		t.Skip("no second address on loopback: ", err)
+		needed.Missing(t, "loopback", err)
 	}
 	l := d.line(c)
 	id, secret, _ := right("")

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
+
+	"github.com/sabir-ipc/sabir/internal/needed"
 )
 
 const ping = `{"id":1,"method":"rpc.ping"}`
@@ -35,7 +37,7 @@ func TestCase01ByteASecond(t *testing.T) {
 		}
 		c, err := from.DialContext(t.Context(), "tcp", at)
 		if err != nil {
-			t.Skip("no second address on loopback: ", err)
+			needed.Missing(t, "loopback", err)
 		}
 		defer c.Close()
 		go func() {

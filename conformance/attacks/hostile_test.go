@@ -17,6 +17,7 @@ import (
 	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/auth"
 	"github.com/sabir-ipc/sabir/examples/probe"
+	"github.com/sabir-ipc/sabir/internal/needed"
 	"github.com/sabir-ipc/sabir/transport"
 )
 
@@ -55,7 +56,7 @@ func resident(t *testing.T, pid int) int {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	if err != nil {
-		t.Skip("nothing tells the memory of a process here: ", err)
+		needed.Missing(t, "procfs", err)
 	}
 	pages, err := strconv.Atoi(strings.Fields(string(text))[1])
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/sabir-ipc/sabir"
+	"github.com/sabir-ipc/sabir/internal/needed"
 	"github.com/sabir-ipc/sabir/transport"
 )
 
@@ -28,11 +29,11 @@ func asUser(t *testing.T, uid uint32, part string, args ...string) *actor {
 	return start(t, part, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}, args...)
 }
 
-// twoUsers skips the test where one cannot become another, and returns a directory in which all may look.
+// twoUsers asks for a machine on which one can become another user, and returns a directory in which all may look.
 func twoUsers(t *testing.T) string {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("only root can be two users")
+		needed.Missing(t, "root", errors.New("nobody else can be two users"))
 	}
 	dir := shortDir(t)
 	name, err := os.Executable()

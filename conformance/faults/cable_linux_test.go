@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sabir-ipc/sabir/internal/needed"
 )
 
 // machine is a network namespace with one interface, whose packets are ours to carry.
@@ -22,7 +24,7 @@ type machine struct {
 	tun     *os.File // a packet each
 }
 
-// newMachine skips the test where one may not make network namespaces.
+// newMachine asks for a machine on which one may make network namespaces.
 func newMachine(t *testing.T, address string) *machine {
 	t.Helper()
 	m := &machine{address: netip.MustParseAddr(address)}
@@ -40,7 +42,7 @@ func newMachine(t *testing.T, address string) *machine {
 		return err
 	})
 	if errors.Is(err, unix.EPERM) || errors.Is(err, os.ErrNotExist) {
-		t.Skip("no networks of our own can be made here: ", err)
+		needed.Missing(t, "networks", err)
 	}
 	if err != nil {
 		t.Fatal("a network of our own: ", err)

@@ -9,12 +9,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sabir-ipc/sabir/auth"
+	"github.com/sabir-ipc/sabir/internal/needed"
 	"github.com/sabir-ipc/sabir/transport"
 )
 
@@ -77,9 +77,7 @@ func TestDemo(t *testing.T) {
 	pair := demo(t)
 	for _, client := range []struct{ program, scram, chat string }{{"python3", "scram.py", "chat.py"}, {"node", "scram.mjs", "chat.mjs"}} {
 		t.Run(client.program, func(t *testing.T) {
-			if slices.Contains(strings.Split(os.Getenv("SABIR_SKIP"), ","), client.program) {
-				t.Skip("SABIR_SKIP has " + client.program)
-			}
+			needed.Tool(t, client.program)
 			once := pair("write")
 			out, complaint := run(t, []string{client.program, client.scram}, once, "rpc.pair", `{"name":"`+client.program+`"}`)
 			var made struct{ ID, Secret, Level string }
@@ -103,9 +101,7 @@ func TestDemo(t *testing.T) {
 //
 // clause: K5, K13, K15
 func TestDemoThroughOpenSSL(t *testing.T) {
-	if slices.Contains(strings.Split(os.Getenv("SABIR_SKIP"), ","), "openssl") {
-		t.Skip("SABIR_SKIP has openssl")
-	}
+	needed.Tool(t, "openssl")
 	at, err := transport.Parse(demo(t)("write"))
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package foreign_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -16,23 +17,15 @@ import (
 	"github.com/sabir-ipc/sabir/examples/lounge"
 	"github.com/sabir-ipc/sabir/examples/probe"
 	"github.com/sabir-ipc/sabir/idl"
+	"github.com/sabir-ipc/sabir/internal/needed"
 	"github.com/sabir-ipc/sabir/wire"
 )
-
-// need skips a test that a machine without a tool was told to do without.
-func need(t *testing.T, tools ...string) {
-	t.Helper()
-	for _, tool := range tools {
-		if slices.Contains(strings.Split(os.Getenv("SABIR_SKIP"), ","), tool) {
-			t.Skip("SABIR_SKIP has " + tool)
-		}
-	}
-}
 
 // modules installs what package-lock.json says, once.
 func modules(t *testing.T) {
 	t.Helper()
-	need(t, "node", "npm")
+	needed.Tool(t, "node")
+	needed.Tool(t, "npm")
 	lock, err := os.Stat("package-lock.json")
 	if err != nil {
 		t.Fatal(err)
@@ -135,13 +128,13 @@ func judge(t *testing.T, jobs []job) {
 // python is one that has jsonschema: the first on the path, or Debian's.
 func python(t *testing.T) string {
 	t.Helper()
-	need(t, "python3", "jsonschema")
+	needed.Tool(t, "python3")
 	for _, name := range []string{"python3", "/usr/bin/python3"} {
 		if exec.Command(name, "-c", "import jsonschema").Run() == nil {
 			return name
 		}
 	}
-	t.Fatal("no python3 with jsonschema; without it: SABIR_SKIP=jsonschema")
+	needed.Missing(t, "jsonschema", errors.New("no python3 has that module"))
 	return ""
 }
 

@@ -11,12 +11,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sabir-ipc/sabir/auth"
+	"github.com/sabir-ipc/sabir/internal/needed"
 	"github.com/sabir-ipc/sabir/transport"
 )
 
@@ -168,9 +168,7 @@ func run(t *testing.T, client []string, url string, args ...string) (out, compla
 func TestForeignClients(t *testing.T) {
 	for _, client := range [][]string{{"python3", "scram.py"}, {"node", "scram.mjs"}} {
 		t.Run(client[0], func(t *testing.T) {
-			if slices.Contains(strings.Split(os.Getenv("SABIR_SKIP"), ","), client[0]) {
-				t.Skip("SABIR_SKIP has " + client[0])
-			}
+			needed.Tool(t, client[0])
 			d := open(t)
 			at, p := d.token(t)
 			firstUse, wrong := p, p
@@ -218,9 +216,7 @@ func TestForeignClients(t *testing.T) {
 
 // clause: K2, K15
 func TestOpenSSL(t *testing.T) {
-	if slices.Contains(strings.Split(os.Getenv("SABIR_SKIP"), ","), "openssl") {
-		t.Skip("SABIR_SKIP has openssl")
-	}
+	needed.Tool(t, "openssl")
 	d := open(t)
 	host, port, _ := net.SplitHostPort(d.at.HostPort())
 	for _, version := range []string{"-tls1_3", "-tls1_2"} {

@@ -1,6 +1,7 @@
-// Package needed is how tests ask for programs beyond Go, which ./test installs.
-// What was said beforehand to be missing, in SABIR_SKIP, is done without by
-// name; anything else that is missing fails the test.
+// Package needed is how tests ask for what a machine may not have: programs
+// beyond Go, which ./test installs, and powers such as being root. What ./test
+// found missing it names in SABIR_SKIP, and what needs it is skipped by that
+// name; anything else that is missing fails the test. CI skips nothing.
 package needed
 
 import (
@@ -11,21 +12,27 @@ import (
 	"testing"
 )
 
+// Excused reports whether SABIR_SKIP names it.
+func Excused(name string) bool {
+	return slices.Contains(strings.Split(os.Getenv("SABIR_SKIP"), ","), name)
+}
+
 // Tool returns where a program is, or ends the test.
 func Tool(t testing.TB, name string) (path string) {
 	t.Helper()
 	path, err := exec.LookPath(name)
-	if err != nil {
-		Missing(t, name)
+	if err != nil || Excused(name) {
+		Missing(t, name, err)
 	}
 	return path
 }
 
-// Missing ends the test for want of a tool.
-func Missing(t testing.TB, name string) {
+// Missing ends the test for want of something. The error, which may be nil, is
+// how that was found.
+func Missing(t testing.TB, name string, err error) {
 	t.Helper()
-	if !slices.Contains(strings.Split(os.Getenv("SABIR_SKIP"), ","), name) {
-		t.Fatalf("no %s; ./test installs it, SABIR_SKIP=%s goes without", name, name)
+	if !Excused(name) {
+		t.Fatalf("no %s: %v; ./test installs it or goes without, as SABIR_SKIP=%s does", name, err, name)
 	}
 	t.Skipf("SABIR_SKIP has %s", name)
 }
