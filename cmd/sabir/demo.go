@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -89,14 +88,8 @@ func (a *app) demo(ctx context.Context, listen []string, to string, f facing) er
 		}
 	}
 	err = sabir.ListenAndServe(ctx, a.addressOf("lounge"), l.Service(), o)
-	var taken *transport.InUseError
-	switch {
-	case printing != nil:
+	if printing != nil {
 		return printing
-	case errors.As(err, &taken):
-		return &noAnswer{err}
-	case err != nil:
-		return fmt.Errorf("demo: %w", err)
 	}
-	return nil
+	return served("demo", err)
 }

@@ -226,6 +226,18 @@ func hints(err error) (all []string) {
 	return all
 }
 
+// served is how a command ends that listened; what failed is the word for it.
+func served(what string, err error) error {
+	var taken *transport.InUseError
+	switch {
+	case errors.As(err, &taken):
+		return &noAnswer{err}
+	case err != nil:
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
 // unreached says what to do where nobody answers.
 func unreached(err error) []string {
 	var nowhere *transport.NotFoundError

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -101,12 +100,5 @@ func (a *app) export(ctx context.Context, file string, command []string, e expor
 			a.sayPages(all[1:], name)
 		},
 	})
-	var taken *transport.InUseError
-	switch {
-	case errors.As(err, &taken):
-		return &noAnswer{err}
-	case err != nil:
-		return fmt.Errorf("export: %w", err)
-	}
-	return nil
+	return served("export", err)
 }

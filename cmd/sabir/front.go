@@ -3,8 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 
@@ -104,14 +102,7 @@ func (a *app) front(ctx context.Context, service string, f fronting) error {
 			a.sayPages(all[1:], name)
 		},
 	})
-	var taken *transport.InUseError
-	switch {
-	case errors.As(err, &taken):
-		return &noAnswer{err}
-	case err != nil:
-		return fmt.Errorf("front: %w", err)
-	}
-	return nil
+	return served("front", err)
 }
 
 // frontName is the name by which a service is known to sabir pair: its own, or

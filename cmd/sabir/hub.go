@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 
@@ -86,12 +85,5 @@ func (a *app) hub(ctx context.Context, listen, units, to []string, f facing) err
 			},
 		},
 	})
-	var taken *transport.InUseError
-	switch {
-	case errors.As(err, &taken):
-		return &noAnswer{err}
-	case err != nil:
-		return fmt.Errorf("hub: %w", err)
-	}
-	return nil
+	return served("hub", err)
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -68,14 +67,7 @@ func (a *app) mock(ctx context.Context, word, talk string) error {
 		Log:   slog.New(slog.NewTextHandler(a.errout, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Ready: func(all []transport.Address) { a.say("what could be %s listens on %s", name, all[0].Path) },
 	})
-	var taken *transport.InUseError
-	switch {
-	case errors.As(err, &taken):
-		return &noAnswer{err}
-	case err != nil:
-		return fmt.Errorf("mock: %w", err)
-	}
-	return nil
+	return served("mock", err)
 }
 
 // answersOf answers calls as a conversation does: one that was made several

@@ -99,16 +99,11 @@ func (a *app) web(ctx context.Context, service string, s showing) error {
 		},
 	})
 	var wrong *transport.AddressError
-	var taken *transport.InUseError
 	switch {
 	case printing != nil:
 		return printing
 	case errors.As(err, &wrong):
 		return &usage{"--port " + s.port + ": " + wrong.Reason, ""}
-	case errors.As(err, &taken):
-		return &noAnswer{err}
-	case err != nil:
-		return fmt.Errorf("web: %w", err)
 	}
-	return nil
+	return served("web", err)
 }

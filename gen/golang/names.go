@@ -4,27 +4,6 @@ import (
 	"strings"
 )
 
-// taken are the names of one scope.
-type taken map[string]bool
-
-// free returns the first name that nothing else has, and takes it.
-func (t taken) free(names ...string) string {
-	for _, n := range names {
-		if !t[n] {
-			t[n] = true
-			return n
-		}
-	}
-	return t.free(names[len(names)-1] + "_")
-}
-
-func (t taken) with(names ...string) taken {
-	for _, n := range names {
-		t[n] = true
-	}
-	return t
-}
-
 // initialisms are written in capitals, as Go has it.
 var initialisms = map[string]bool{
 	"api": true, "cpu": true, "dns": true, "gid": true, "html": true, "http": true, "https": true, "id": true, "io": true, "ip": true,

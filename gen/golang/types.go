@@ -42,7 +42,7 @@ func (b *builder) expr(t *idl.Type, site string) string {
 }
 
 func (b *builder) inline(t *idl.Type, site string) string {
-	name := b.names.free(site)
+	name := b.names.Free(site)
 	place := len(b.v.Inner)
 	b.v.Inner = append(b.v.Inner, nil)
 	b.v.Inner[place] = b.declare(name, "", t)
@@ -72,14 +72,14 @@ func (b *builder) declare(name, said string, t *idl.Type) *decl {
 			return d
 		}
 		d.Kind = string(of.Kind)
-		reserved := make(taken).with("SabirName", "SabirAlias")
+		reserved := make(names.Scope).With("SabirName", "SabirAlias")
 		if of.Kind == idl.Struct {
 			d.Fields = b.fields(of.Fields, reserved, name)
 			return d
 		}
 		for i := range of.Options {
 			o := &of.Options[i]
-			f := field{Name: reserved.with("Union", "Other", "Body").free(camel(o.Name))}
+			f := field{Name: reserved.With("Union", "Other", "Body").Free(camel(o.Name))}
 			f.Type = "*" + b.expr(o.Type, name+f.Name)
 			f.Tag = literalTag(sabirTag(o.Name, f.Name, false) + tag("doc", o.Doc))
 			d.Fields = append(d.Fields, f)
@@ -128,7 +128,7 @@ func (b *builder) cases(d *decl, t *idl.Type, again bool) {
 		}
 		d.Kind = "enum"
 		d.Docs = d.Docs || o.Doc != ""
-		c := enumCase{Const: b.names.free(d.Name + camel(o.Name)), Name: strconv.Quote(o.Name), Doc: lines(o.Doc)}
+		c := enumCase{Const: b.names.Free(d.Name + camel(o.Name)), Name: strconv.Quote(o.Name), Doc: lines(o.Doc)}
 		if o.Doc != "" {
 			c.About = quote(o.Doc)
 		}
@@ -140,10 +140,10 @@ func (b *builder) cases(d *decl, t *idl.Type, again bool) {
 	d.Names = strings.Join(all, ", ")
 }
 
-func (b *builder) fields(fs []idl.Field, scope taken, site string) (all []field) {
+func (b *builder) fields(fs []idl.Field, scope names.Scope, site string) (all []field) {
 	for i := range fs {
 		f := &fs[i]
-		out := field{Name: scope.free(camel(f.Name))}
+		out := field{Name: scope.Free(camel(f.Name))}
 		out.Type = b.expr(&f.Type, site+out.Name)
 		omit := false
 		if f.Optional {

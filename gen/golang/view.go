@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/sabir-ipc/sabir/idl"
+	"github.com/sabir-ipc/sabir/internal/names"
 )
 
 // view is what the template shows. All text in it is Go.
@@ -73,7 +74,7 @@ type enumCase struct {
 type builder struct {
 	s      *idl.Service
 	v      *view
-	names  taken
+	names  names.Scope
 	types  map[string]string // Go names by those of the description
 	errors map[string]string
 	uses   map[string]bool
@@ -82,12 +83,12 @@ type builder struct {
 func newView(s *idl.Service, name string) *view {
 	b := &builder{s: s, v: &view{Package: name, Service: s.Name, Doc: lines(s.Doc)}, types: make(map[string]string), errors: make(map[string]string), uses: make(map[string]bool)}
 	b.v.New = fmt.Sprintf("%q, %q, %s", s.Name, s.Version, quote(s.Doc))
-	b.names = make(taken).with("API", "Client", "NewClient", "Service", "NewService", "Hooks")
+	b.names = make(names.Scope).With("API", "Client", "NewClient", "Service", "NewService", "Hooks")
 	for i := range s.Types {
-		b.types[s.Types[i].Name] = b.names.free(s.Types[i].Name, s.Types[i].Name+"Type")
+		b.types[s.Types[i].Name] = b.names.Free(s.Types[i].Name, s.Types[i].Name+"Type")
 	}
 	for i := range s.Errors {
-		b.errors[s.Errors[i].Name] = b.names.free(s.Errors[i].Name, s.Errors[i].Name+"Error")
+		b.errors[s.Errors[i].Name] = b.names.Free(s.Errors[i].Name, s.Errors[i].Name+"Error")
 	}
 	for i := range s.Types {
 		t := &s.Types[i]
@@ -119,13 +120,13 @@ func (b *builder) imports() {
 }
 
 func (b *builder) members() {
-	names := make(taken)
-	fields := make(taken).with("Service", "Handle", "Describe", "Name", "Errors")
-	hooks := make(taken)
+	scope := make(names.Scope)
+	fields := make(names.Scope).With("Service", "Handle", "Describe", "Name", "Errors")
+	hooks := make(names.Scope)
 	var all []*member
 	for i := range b.s.Members {
 		m := &b.s.Members[i]
-		all = append(all, &member{Kind: string(m.Kind), Name: names.free(camel(m.Name)), Short: m.Name, Full: b.s.Name + "." + m.Name})
+		all = append(all, &member{Kind: string(m.Kind), Name: scope.Free(camel(m.Name)), Short: m.Name, Full: b.s.Name + "." + m.Name})
 	}
 	for i, v := range all {
 		m := &b.s.Members[i]
@@ -142,8 +143,8 @@ func (b *builder) members() {
 			v.Item = b.item(m.Item, v.Name+"Item")
 		}
 		if m.Kind.Subscribed() {
-			v.Watch, v.Field = names.free("Watch"+v.Name), fields.free(v.Name)
-			v.Accept, v.Listen = hooks.free("Accept"+v.Name), hooks.free("On"+v.Name+"Listeners")
+			v.Watch, v.Field = scope.Free("Watch"+v.Name), fields.Free(v.Name)
+			v.Accept, v.Listen = hooks.Free("Accept"+v.Name), hooks.Free("On"+v.Name+"Listeners")
 			b.v.Feeds = append(b.v.Feeds, v)
 		} else {
 			b.v.Calls = append(b.v.Calls, v)
@@ -155,10 +156,10 @@ func (b *builder) members() {
 
 // inner declares a struct that has a name in Go alone.
 func (b *builder) inner(name string, fields []idl.Field, about string) string {
-	d := &decl{Kind: "struct", Name: b.names.free(name)}
+	d := &decl{Kind: "struct", Name: b.names.Free(name)}
 	d.Doc = []string{d.Name + " " + about + "."}
 	b.v.Inner = append(b.v.Inner, d)
-	d.Fields = b.fields(fields, make(taken), d.Name)
+	d.Fields = b.fields(fields, make(names.Scope), d.Name)
 	return d.Name
 }
 
@@ -201,7 +202,7 @@ func (b *builder) options(m *idl.Member, v *member) []string {
 func (b *builder) failure(e *idl.NamedError) *decl {
 	d := &decl{Kind: "struct", Name: b.errors[e.Name], Doc: lines(e.Doc), About: quote(e.Doc)}
 	d.Named, d.Said = d.Name != e.Name, e.Name
-	d.Fields = b.fields(e.Fields, make(taken).with("Error", "SabirName"), d.Name)
+	d.Fields = b.fields(e.Fields, make(names.Scope).With("Error", "SabirName"), d.Name)
 	message, args := words(e.Name), ""
 	for i := range e.Fields {
 		f := &e.Fields[i]

@@ -3,37 +3,18 @@ package python
 import (
 	"strconv"
 	"strings"
+
+	"github.com/sabir-ipc/sabir/internal/names"
 )
-
-// taken are the names of one scope.
-type taken map[string]bool
-
-// free returns the first name that nothing else has, and takes it.
-func (t taken) free(names ...string) string {
-	for _, n := range names {
-		if !t[n] {
-			t[n] = true
-			return n
-		}
-	}
-	return t.free(names[len(names)-1] + "_")
-}
-
-func (t taken) with(names ...string) taken {
-	for _, n := range names {
-		t[n] = true
-	}
-	return t
-}
 
 // reserved are keywords, and what the generated code itself says: a field called
 // str would be the type of all fields below it.
-var reserved = make(taken).with(strings.Fields(`and as assert async await break class continue def del elif else except
+var reserved = make(names.Scope).With(strings.Fields(`and as assert async await break class continue def del elif else except
 	finally for from global if import in is lambda nonlocal not or pass raise return try while with yield
 	bool int float str bytes datetime typing dataclasses sabir abc`)...)
 
 // arguments are reserved beside them where functions have arguments of their own.
-var arguments = make(taken).with("self", "timeout", "since", "listening")
+var arguments = make(names.Scope).With("self", "timeout", "since", "listening")
 
 // textMethods are attributes of str, which an enum is.
 var textMethods = strings.Fields(`capitalize casefold center count encode endswith expandtabs find format format_map index

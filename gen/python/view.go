@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sabir-ipc/sabir/idl"
+	"github.com/sabir-ipc/sabir/internal/names"
 )
 
 // view is what the template shows. All text in it is Python.
@@ -51,7 +52,7 @@ type attribute struct{ Name, Type, Default string }
 type builder struct {
 	s      *idl.Service
 	v      *view
-	names  taken
+	names  names.Scope
 	types  map[string]string // classes by the names of types
 	errors map[string]string
 }
@@ -62,12 +63,12 @@ func newView(s *idl.Service) *view {
 	if s.Doc == "" {
 		b.v.Doc = quote("The service " + s.Name + ".")
 	}
-	b.names = taken{"Client": true, "AsyncClient": true, "Service": true, "AsyncService": true, "DESCRIPTION": true, "None": true, "True": true, "False": true}
+	b.names = names.Scope{"Client": true, "AsyncClient": true, "Service": true, "AsyncService": true, "DESCRIPTION": true, "None": true, "True": true, "False": true}
 	for i := range s.Types {
-		b.types[s.Types[i].Name] = b.names.free(s.Types[i].Name, s.Types[i].Name+"Type")
+		b.types[s.Types[i].Name] = b.names.Free(s.Types[i].Name, s.Types[i].Name+"Type")
 	}
 	for i := range s.Errors {
-		b.errors[s.Errors[i].Name] = b.names.free(s.Errors[i].Name, s.Errors[i].Name+"Error")
+		b.errors[s.Errors[i].Name] = b.names.Free(s.Errors[i].Name, s.Errors[i].Name+"Error")
 	}
 	for i := range s.Types {
 		b.declare(&s.Types[i])
@@ -86,9 +87,9 @@ func (b *builder) declare(t *idl.NamedType) {
 	case idl.Struct:
 		d.Fields = b.fields(t.Type.Fields, safe)
 	case idl.Enum:
-		names := make(taken).with(textMethods...)
+		scope := make(names.Scope).With(textMethods...)
 		for _, c := range t.Type.Options {
-			d.Fields = append(d.Fields, attribute{Name: names.free(safe(c.Name), safe(c.Name)+"_"), Default: strconv.Quote(c.Name)})
+			d.Fields = append(d.Fields, attribute{Name: scope.Free(safe(c.Name), safe(c.Name)+"_"), Default: strconv.Quote(c.Name)})
 		}
 	case idl.Union:
 		for _, c := range t.Type.Options {
@@ -172,10 +173,10 @@ func (b *builder) class(name string) string {
 }
 
 func (b *builder) members() {
-	names := make(taken).with("client", "service")
+	scope := make(names.Scope).With("client", "service")
 	for i := range b.s.Members {
 		m := &b.s.Members[i]
-		v := &member_{Kind: string(m.Kind), Name: names.free(safe(m.Name), safe(m.Name)+"_"), Short: m.Name, Full: b.s.Name + "." + m.Name, Doc: quote(m.Doc), Result: "None"}
+		v := &member_{Kind: string(m.Kind), Name: scope.Free(safe(m.Name), safe(m.Name)+"_"), Short: m.Name, Full: b.s.Name + "." + m.Name, Doc: quote(m.Doc), Result: "None"}
 		for _, f := range b.fields(m.Params, argument) {
 			v.Signature += ", " + f.Name + ": " + f.Type
 			if f.Default != "" {
@@ -189,7 +190,7 @@ func (b *builder) members() {
 		v.Params = "{" + strings.Join(params, ", ") + "}"
 		if len(m.Result) > 0 {
 			d := &decl{Kind: "struct", Said: m.Name, Doc: quote("The result of " + m.Name + "."), Fields: b.fields(m.Result, safe)}
-			d.Name = b.names.free(camel(m.Name) + "Result")
+			d.Name = b.names.Free(camel(m.Name) + "Result")
 			v.Result = d.Name
 			b.v.Results = append(b.v.Results, d)
 		}
@@ -201,7 +202,7 @@ func (b *builder) members() {
 	for _, v := range b.v.Members {
 		if idl.MemberKind(v.Kind).Subscribed() {
 			v.Feed = camel(v.Kind)
-			v.Watch, v.Accept, v.Listen = names.free("watch_"+v.Name), names.free("accept_"+v.Name), names.free("on_"+v.Name)
+			v.Watch, v.Accept, v.Listen = scope.Free("watch_"+v.Name), scope.Free("accept_"+v.Name), scope.Free("on_"+v.Name)
 		}
 	}
 }

@@ -1,4 +1,5 @@
-// Package names turns names of Go into names of descriptions.
+// Package names turns names of Go into names of descriptions, and finds free
+// ones for what is generated.
 package names
 
 // Snake turns MaxSize into max_size, ID into id and HTTPPort into http_port.
