@@ -72,7 +72,7 @@ func (p *plan) narrow(tag reflect.StructTag, prefix string) (some bool, err erro
 		if err != nil {
 			return true, err
 		}
-		p.pattern, p.desc.Pattern = re, pattern
+		p.pattern, p.desc.Pattern, p.bounded = re, pattern, true
 	}
 	return true, nil
 }

@@ -30,6 +30,7 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+	"unsafe"
 
 	"github.com/sabir-ipc/sabir/idl"
 	"github.com/sabir-ipc/sabir/wire"
@@ -132,7 +133,10 @@ func (c *Codec) Decode(v wire.Value, ptr any, rules Rules) []Fault {
 func (c *Codec) DecodeTo(v wire.Value, into reflect.Value, rules Rules) []Fault {
 	d := decoders.Get().(*decoder)
 	d.begin(v, rules)
-	d.value(c.plan, into)
+	if !d.quick(c.plan, into.Addr().UnsafePointer(), 0) {
+		d.begin(v, rules)
+		d.value(c.plan, into)
+	}
 	return d.end()
 }
 
@@ -148,7 +152,7 @@ func (d *decoder) begin(v wire.Value, rules Rules) {
 
 func (d *decoder) end() []Fault {
 	faults := d.faults
-	d.c.Buf, d.faults = nil, nil
+	d.c.Buf, d.faults, d.whole = nil, nil, ""
 	decoders.Put(d)
 	return faults
 }
@@ -156,18 +160,32 @@ func (d *decoder) end() []Fault {
 // Append writes what ptr points to. An error names the place that the wire
 // cannot hold; dst is then returned as it was.
 func (c *Codec) Append(dst []byte, enc wire.Encoding, ptr any) ([]byte, error) {
-	return c.AppendFrom(dst, enc, reflect.ValueOf(ptr).Elem())
+	return c.append(dst, enc, reflect.ValueOf(ptr).UnsafePointer())
 }
 
 // AppendFrom is Append of a reflected value.
 func (c *Codec) AppendFrom(dst []byte, enc wire.Encoding, v reflect.Value) ([]byte, error) {
+	return c.append(dst, enc, placeOf(v))
+}
+
+func (c *Codec) append(dst []byte, enc wire.Encoding, at unsafe.Pointer) ([]byte, error) {
 	start := len(dst)
 	e := encoder{enc: enc}
-	dst, err := e.value(dst, c.plan, v)
+	dst, err := e.value(dst, c.plan, at)
 	if err != nil {
 		return dst[:start], err
 	}
 	return dst, nil
+}
+
+// placeOf is where a value is in memory, or a copy of it.
+func placeOf(v reflect.Value) unsafe.Pointer {
+	if !v.CanAddr() {
+		place := reflect.New(v.Type()).Elem()
+		place.Set(v)
+		v = place
+	}
+	return v.Addr().UnsafePointer()
 }
 
 var emptyObject = wire.Value{Enc: wire.JSON, Raw: []byte("{}")}

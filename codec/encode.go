@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/sabir-ipc/sabir/idl"
 	"github.com/sabir-ipc/sabir/wire"
@@ -28,73 +29,98 @@ type encoder struct {
 	depth int
 }
 
-func (e *encoder) value(dst []byte, p *plan, v reflect.Value) ([]byte, error) {
+func (e *encoder) value(dst []byte, p *plan, at unsafe.Pointer) ([]byte, error) {
 	ok := true
-	switch p.kind {
-	case idl.Bool:
-		return wire.AppendBool(dst, e.enc, v.Bool()), nil
-	case idl.Int:
-		n := int64(0)
-		if v.CanInt() {
-			n = v.Int()
-		} else if n = int64(v.Uint()); n < 0 {
-			n = wire.MaxInt + 1
-		}
+	switch p.op {
+	case opBool:
+		return wire.AppendBool(dst, e.enc, *(*bool)(at)), nil
+	case opInt:
+		n := p.load(at)
 		if n > wire.MaxInt || n < -wire.MaxInt {
-			return dst, fmt.Errorf("integer %v beyond ±(2^53-1): use int64", v)
+			return dst, fmt.Errorf("integer %v beyond ±(2^53-1): use int64", reflect.NewAt(p.typ, at).Elem())
 		}
 		return wire.AppendInt(dst, e.enc, n), nil
-	case idl.Int64:
-		var b [20]byte
-		dst, _ = wire.AppendString(dst, e.enc, strconv.AppendInt(b[:0], v.Int(), 10))
-		return dst, nil
-	case idl.Uint64:
-		var b [20]byte
-		dst, _ = wire.AppendString(dst, e.enc, strconv.AppendUint(b[:0], v.Uint(), 10))
-		return dst, nil
-	case idl.Float:
-		if dst, ok = wire.AppendFloat(dst, e.enc, v.Float()); !ok {
-			return dst, fmt.Errorf("%v has no counterpart", v.Float())
+	case opFloat:
+		f := p.loadFloat(at)
+		if dst, ok = wire.AppendFloat(dst, e.enc, f); !ok {
+			return dst, fmt.Errorf("%v has no counterpart", f)
 		}
 		return dst, nil
-	case idl.String, idl.Enum:
-		if dst, ok = wire.AppendString(dst, e.enc, v.String()); !ok {
+	case opString, opEnum:
+		if dst, ok = wire.AppendString(dst, e.enc, *(*string)(at)); !ok {
 			return dst, errors.New("string is not UTF-8")
 		}
 		return dst, nil
-	case idl.Bytes:
-		return wire.AppendBytes(dst, e.enc, v.Bytes()), nil
-	case idl.Time:
-		if p.boxed {
-			v = v.Field(0)
-		}
-		return e.time(dst, timeOf(v))
-	case idl.Any:
-		if p.boxed {
-			v = v.Field(0)
-		}
-		if p.typ == valueType {
-			return e.raw(dst, v.Interface().(wire.Value))
-		}
-		return e.anything(dst, v.Interface())
+	case opBytes:
+		return wire.AppendBytes(dst, e.enc, *(*[]byte)(at)), nil
+	case opOther:
+		return e.rare(dst, p, at)
 	}
 	if e.depth == maxNested {
 		return dst, errTooDeep
 	}
 	e.depth++
 	var err error
-	switch p.kind {
-	case idl.List:
-		dst, err = e.list(dst, p, v)
-	case idl.Map:
-		dst, err = e.dict(dst, p, v)
-	case idl.Struct:
-		dst, err = e.structure(dst, p, v, "")
-	case idl.Union:
-		dst, err = e.union(dst, p, v)
+	switch p.op {
+	case opList:
+		dst, err = e.list(dst, p, at)
+	case opMap:
+		dst, err = e.dict(dst, p, at)
+	case opStruct:
+		dst, err = e.structure(dst, p, at, "")
+	case opUnion:
+		dst, err = e.union(dst, p, at)
 	}
 	e.depth--
 	return dst, err
+}
+
+// rare writes the kinds that have no op. A box around a value is where its value is.
+func (e *encoder) rare(dst []byte, p *plan, at unsafe.Pointer) ([]byte, error) {
+	var b [20]byte
+	switch p.kind {
+	case idl.Int64:
+		dst, _ = wire.AppendString(dst, e.enc, strconv.AppendInt(b[:0], *(*int64)(at), 10))
+		return dst, nil
+	case idl.Uint64:
+		dst, _ = wire.AppendString(dst, e.enc, strconv.AppendUint(b[:0], *(*uint64)(at), 10))
+		return dst, nil
+	case idl.Time:
+		return e.time(dst, *(*time.Time)(at))
+	}
+	if p.typ == valueType {
+		return e.raw(dst, *(*wire.Value)(at))
+	}
+	return e.anything(dst, *(*any)(at))
+}
+
+// load is the integer at a place. What an int64 cannot hold is beyond what an
+// int may be.
+func (p *plan) load(at unsafe.Pointer) int64 {
+	switch {
+	case p.size == 8 && p.unsigned:
+		return int64(min(*(*uint64)(at), wire.MaxInt+1))
+	case p.size == 8:
+		return *(*int64)(at)
+	case p.size == 4 && p.unsigned:
+		return int64(*(*uint32)(at))
+	case p.size == 4:
+		return int64(*(*int32)(at))
+	case p.size == 2 && p.unsigned:
+		return int64(*(*uint16)(at))
+	case p.size == 2:
+		return int64(*(*int16)(at))
+	case p.unsigned:
+		return int64(*(*uint8)(at))
+	}
+	return int64(*(*int8)(at))
+}
+
+func (p *plan) loadFloat(at unsafe.Pointer) float64 {
+	if p.size == 4 {
+		return float64(*(*float32)(at))
+	}
+	return *(*float64)(at)
 }
 
 func (e *encoder) time(dst []byte, t time.Time) ([]byte, error) {
@@ -107,12 +133,18 @@ func (e *encoder) time(dst []byte, t time.Time) ([]byte, error) {
 	return dst, nil
 }
 
-func (e *encoder) list(dst []byte, p *plan, v reflect.Value) (_ []byte, err error) {
-	n := v.Len()
-	dst = wire.AppendList(dst, e.enc, n)
-	for i := range n {
+// slice is what is in memory where a slice is. Its elements are of any type.
+type slice struct {
+	first    unsafe.Pointer
+	len, cap int
+}
+
+func (e *encoder) list(dst []byte, p *plan, at unsafe.Pointer) (_ []byte, err error) {
+	list := (*slice)(at)
+	dst = wire.AppendList(dst, e.enc, list.len)
+	for i := range list.len {
 		dst = wire.AppendNext(dst, e.enc, i)
-		if dst, err = e.value(dst, p.elem, v.Index(i)); err != nil {
+		if dst, err = e.value(dst, p.elem, unsafe.Add(list.first, i*p.elem.size)); err != nil {
 			return dst, fmt.Errorf("[%d]: %w", i, err)
 		}
 	}
@@ -120,7 +152,8 @@ func (e *encoder) list(dst []byte, p *plan, v reflect.Value) (_ []byte, err erro
 }
 
 // dict writes the keys in order, so that equal maps are equal bytes.
-func (e *encoder) dict(dst []byte, p *plan, v reflect.Value) (_ []byte, err error) {
+func (e *encoder) dict(dst []byte, p *plan, at unsafe.Pointer) (_ []byte, err error) {
+	v := reflect.NewAt(p.typ, at).Elem()
 	type entry struct {
 		key   string
 		place int
@@ -141,7 +174,7 @@ func (e *encoder) dict(dst []byte, p *plan, v reflect.Value) (_ []byte, err erro
 		if dst, ok = wire.AppendKey(dst, e.enc, i, entry.key); !ok {
 			return dst, fmt.Errorf("key %q is not UTF-8", entry.key)
 		}
-		if dst, err = e.value(dst, p.elem, values.Index(entry.place)); err != nil {
+		if dst, err = e.value(dst, p.elem, values.Index(entry.place).Addr().UnsafePointer()); err != nil {
 			return dst, fmt.Errorf("[%q]: %w", entry.key, err)
 		}
 	}
@@ -149,18 +182,18 @@ func (e *encoder) dict(dst []byte, p *plan, v reflect.Value) (_ []byte, err erro
 }
 
 // absent reports whether the field is left out.
-func (f *field) absent(v reflect.Value) bool {
-	return f.pointer && v.IsNil() || f.omit && v.IsZero()
+func (f *field) absent(at unsafe.Pointer) bool {
+	return f.pointer && *(*unsafe.Pointer)(at) == nil || f.omit && reflect.NewAt(f.plan.typ, at).Elem().IsZero()
 }
 
 // structure writes the fields in declared order, after the tag of a union if
 // there is one.
-func (e *encoder) structure(dst []byte, p *plan, v reflect.Value, tag string) (_ []byte, err error) {
+func (e *encoder) structure(dst []byte, p *plan, at unsafe.Pointer, tag string) (_ []byte, err error) {
 	n := len(p.fields)
 	if e.enc == wire.CBOR {
 		if !p.full {
 			for i := range p.fields {
-				if p.fields[i].absent(v.Field(p.fields[i].index)) {
+				if p.fields[i].absent(unsafe.Add(at, p.fields[i].offset)) {
 					n--
 				}
 			}
@@ -178,37 +211,34 @@ func (e *encoder) structure(dst []byte, p *plan, v reflect.Value, tag string) (_
 	}
 	for i := range p.fields {
 		f := &p.fields[i]
-		fv := v.Field(f.index)
-		if !p.full && f.absent(fv) {
+		place := unsafe.Add(at, f.offset)
+		if !p.full && f.absent(place) {
 			continue
 		}
 		if f.pointer {
-			fv = fv.Elem()
+			place = *(*unsafe.Pointer)(place)
 		}
 		if e.enc == wire.CBOR {
 			dst = append(dst, f.cbor...)
 		} else {
-			if written > 0 {
-				dst = append(dst, ',')
-			}
-			dst = append(dst, f.json...)
+			dst = append(dst, f.json[1-min(1, written):]...)
 		}
 		written++
-		if dst, err = e.value(dst, f.plan, fv); err != nil {
+		if dst, err = e.value(dst, f.plan, place); err != nil {
 			return dst, fmt.Errorf("%s: %w", f.name, err)
 		}
 	}
 	return wire.EndMap(dst, e.enc), nil
 }
 
-func (e *encoder) union(dst []byte, p *plan, v reflect.Value) ([]byte, error) {
+func (e *encoder) union(dst []byte, p *plan, at unsafe.Pointer) ([]byte, error) {
 	for i := range p.fields {
 		f := &p.fields[i]
-		if fv := v.Field(f.index); !fv.IsNil() {
-			return e.structure(dst, f.plan, fv.Elem(), f.name)
+		if set := *(*unsafe.Pointer)(unsafe.Add(at, f.offset)); set != nil {
+			return e.structure(dst, f.plan, set, f.name)
 		}
 	}
-	if body := v.Field(0).Interface().(Union).Body; !body.IsZero() {
+	if body := (*Union)(at).Body; !body.IsZero() {
 		return e.raw(dst, body)
 	}
 	return dst, errors.New("union without a case")
@@ -265,7 +295,7 @@ func (e *encoder) anything(dst []byte, x any) (_ []byte, err error) {
 		return dst, err
 	}
 	start := len(dst)
-	if dst, err = e.value(dst, c.plan, v); err != nil {
+	if dst, err = e.value(dst, c.plan, placeOf(v)); err != nil {
 		dst = dst[:start]
 	}
 	return dst, err

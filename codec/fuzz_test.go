@@ -103,7 +103,24 @@ func sameToProgram[T any](t *testing.T, original, turned wire.Value) {
 		if faults == nil && !sameValue(v, w) {
 			t.Fatalf("%q: %+v in JSON, %+v in CBOR", original.Raw, v, w)
 		}
+		for _, value := range []wire.Value{original, turned} {
+			var x T
+			if with := withCare(c, value, &x, rules); !reflect.DeepEqual(faults, with) {
+				t.Fatalf("%q in %v: faults %v, with care %v", original.Raw, value.Enc, faults, with)
+			}
+			if faults == nil && !sameValue(v, x) {
+				t.Fatalf("%q in %v: %+v, with care %+v", original.Raw, value.Enc, v, x)
+			}
+		}
 	}
+}
+
+// withCare is Decode without the quick way.
+func withCare[T any](c *Codec, v wire.Value, into *T, rules Rules) []Fault {
+	d := decoders.Get().(*decoder)
+	d.begin(v, rules)
+	d.value(c.plan, reflect.ValueOf(into).Elem())
+	return d.end()
 }
 
 // Whatever arrives as params is decoded or has faults, at most eight, and what

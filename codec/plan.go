@@ -19,34 +19,61 @@ import (
 // plan says how to read and write one type in one place: the bounds of a field
 // are part of its plan.
 type plan struct {
-	kind    idl.Kind
-	typ     reflect.Type
-	name    string   // named types
-	desc    idl.Type // what it stands for, if named
-	min     float64  // -Inf: none
-	max     float64  // +Inf: none
-	bits    int      // integers: those of the Go type
-	pattern *regexp.Regexp
-	elem    *plan        // list, map
-	slice   reflect.Type // map: a slice of its values
-	fields  []field      // struct; union: the cases
-	cases   []string
-	needed  mask // struct: fields that must be there
-	full    bool // struct: no field is ever left out
-	again   bool // struct: met more than once
-	boxed   bool // time, any: the Go type is a struct around it
-	size    int  // bytes of memory one value takes at least
+	kind     idl.Kind
+	op       op
+	typ      reflect.Type
+	name     string   // named types
+	desc     idl.Type // what it stands for, if named
+	min      float64  // -Inf: none
+	max      float64  // +Inf: none
+	bits     int      // numbers: those of the Go type
+	unsigned bool     // integers
+	pattern  *regexp.Regexp
+	bounded  bool         // there are min, max or pattern
+	elem     *plan        // list, map
+	slice    reflect.Type // map: a slice of its values
+	fields   []field      // struct; union: the cases
+	cases    []string
+	needed   mask // struct: fields that must be there
+	full     bool // struct: no field is ever left out
+	again    bool // struct: met more than once
+	boxed    bool // time, any: the Go type is a struct around it
+	size     int  // bytes of memory one value takes at least
 }
 
 // field is a place of a struct, or a case of a union.
 type field struct {
 	name    string
 	index   int
+	offset  uintptr
 	plan    *plan
 	pointer bool
 	omit    bool   // absent when zero
-	json    []byte // "name":
+	json    []byte // ,"name":
 	cbor    []byte
+}
+
+// op is the kind where it has to be quick: to compare texts takes longer than to
+// read a number.
+type op uint8
+
+const (
+	opOther op = iota // the rare ones
+	opBool
+	opInt
+	opFloat
+	opString
+	opEnum
+	opBytes
+	opList
+	opMap
+	opStruct
+	opUnion
+)
+
+var ops = map[idl.Kind]op{
+	idl.Bool: opBool, idl.Int: opInt, idl.Float: opFloat, idl.String: opString,
+	idl.Enum: opEnum, idl.Bytes: opBytes, idl.List: opList, idl.Map: opMap, idl.Struct: opStruct, idl.Union: opUnion,
 }
 
 // maxFields is how many fields a struct may have; mask has a bit for each.
@@ -114,7 +141,7 @@ func (b *builder) plan(t reflect.Type) (*plan, error) {
 	if err := b.fill(p, t); err != nil {
 		return p, err
 	}
-	p.desc.Kind = p.kind
+	p.desc.Kind, p.op = p.kind, ops[p.kind]
 	return p, b.said(p, t)
 }
 
@@ -184,14 +211,14 @@ func (b *builder) fill(p *plan, t reflect.Type) (err error) {
 
 // intBounds gives an int smaller than Sabir's the bounds of its Go type.
 func (b *builder) intBounds(p *plan, t reflect.Type) {
-	unsigned := t.Kind() >= reflect.Uint
-	if unsigned {
+	p.unsigned = t.Kind() >= reflect.Uint
+	if p.unsigned {
 		p.bound(0, math.Inf(1))
 	}
 	if p.bits < 64 {
 		hi := math.Ldexp(1, p.bits)
 		lo := 0.0
-		if !unsigned {
+		if !p.unsigned {
 			hi /= 2
 			lo = -hi
 		}
@@ -202,11 +229,11 @@ func (b *builder) intBounds(p *plan, t reflect.Type) {
 // bound narrows the bounds, in the plan and in its description.
 func (p *plan) bound(lo, hi float64) {
 	if lo > p.min {
-		p.min = lo
+		p.min, p.bounded = lo, true
 		p.desc.Min = &lo
 	}
 	if hi < p.max {
-		p.max = hi
+		p.max, p.bounded = hi, true
 		p.desc.Max = &hi
 	}
 }
@@ -290,8 +317,8 @@ func (b *builder) field(p *plan, i int, sf reflect.StructField) error {
 	if fp, err = fp.tagged(sf.Tag); err != nil {
 		return err
 	}
-	f := field{name: name, index: i, plan: fp, pointer: pointer, omit: optional && !pointer}
-	f.json = append(strconv.AppendQuote(nil, name), ':')
+	f := field{name: name, index: i, offset: sf.Offset, plan: fp, pointer: pointer, omit: optional && !pointer}
+	f.json = append(strconv.AppendQuote([]byte{','}, name), ':')
 	f.cbor, _ = wire.AppendString(nil, wire.CBOR, name)
 	if pointer || optional {
 		p.full = false
@@ -332,7 +359,7 @@ func (b *builder) unionCase(p *plan, i int, sf reflect.StructField) error {
 	if cp.kind != idl.Struct || cp.find([]byte("type"), 0) >= 0 {
 		return errors.New("the case of a union is a struct without a field named type")
 	}
-	p.fields = append(p.fields, field{name: name, index: i, plan: cp, pointer: true})
+	p.fields = append(p.fields, field{name: name, index: i, offset: sf.Offset, plan: cp, pointer: true})
 	p.cases = append(p.cases, name)
 	of := cp.ref()
 	p.desc.Options = append(p.desc.Options, idl.Case{Name: name, Type: &of, Doc: sf.Tag.Get("doc")})

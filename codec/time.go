@@ -1,7 +1,6 @@
 package codec
 
 import (
-	"reflect"
 	"time"
 )
 
@@ -52,13 +51,4 @@ func appendTime(dst []byte, t time.Time) (b []byte, ok bool) {
 		return dst, false
 	}
 	return t.AppendFormat(dst, time.RFC3339Nano), true
-}
-
-// timeOf takes a time out of a reflected one, without allocating where the
-// value can be addressed.
-func timeOf(v reflect.Value) time.Time {
-	if v.CanAddr() {
-		return *v.Addr().Interface().(*time.Time)
-	}
-	return v.Interface().(time.Time)
 }

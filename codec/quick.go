@@ -1,0 +1,221 @@
+package codec
+
+import (
+	"math"
+	"reflect"
+	"slices"
+	"unicode/utf8"
+	"unsafe"
+
+	"github.com/sabir-ipc/sabir/wire"
+)
+
+// Most values are as they should be, and written as our own peers write them:
+// all fields there and in declared order, without spaces and escapes. Such a
+// value is decoded here, straight into its place in memory. The methods return
+// false wherever there is anything to say or to decide; then the decoder starts
+// again and goes over the value with care (see value), which overwrites what
+// was set here. So nothing here knows of paths, faults and rules, and a value
+// that is accepted here is one that the careful way accepts with the same result.
+
+// shareText is up to what size of a value its texts are parts of one string, a
+// copy of it all: an allocation takes longer than the rest of what a short text
+// takes. Above, whoever kept one short text of many would keep too much.
+const shareText = 512
+
+// quickDepth is how deep the quick way goes.
+const quickDepth = 16
+
+// quickRoom is how many bytes of memory the elements of one list may take here;
+// for longer ones the careful way counts. spec [B4]
+const quickRoom = 64 << 10
+
+func (d *decoder) quick(p *plan, at unsafe.Pointer, depth int) bool {
+	switch p.op {
+	case opBool:
+		if d.c.Kind() != wire.Bool {
+			return false
+		}
+		*(*bool)(at) = d.c.Bool()
+		return true
+	case opString:
+		from, to, ok := d.c.PlainText()
+		if !ok {
+			return false
+		}
+		s := d.shared(from, to)
+		*(*string)(at) = s
+		return !p.bounded || d.quickText(p, s)
+	case opEnum:
+		from, to, ok := d.c.PlainText()
+		if !ok {
+			return false
+		}
+		i := slices.Index(p.cases, unsafe.String(unsafe.SliceData(d.c.Buf[from:to]), to-from))
+		if i < 0 {
+			return false
+		}
+		*(*string)(at) = p.cases[i]
+		return true
+	case opInt:
+		n, ok := d.c.PlainInt()
+		if !ok || p.bounded && (float64(n) < p.min || float64(n) > p.max) {
+			return false
+		}
+		switch p.size {
+		case 8:
+			*(*int64)(at) = n
+		case 4:
+			*(*int32)(at) = int32(n)
+		case 2:
+			*(*int16)(at) = int16(n)
+		default:
+			*(*int8)(at) = int8(n)
+		}
+		return true
+	case opFloat:
+		f, ok := d.c.PlainFloat()
+		if !ok || p.bounded && (f < p.min || f > p.max) {
+			return false
+		}
+		if p.size == 4 {
+			*(*float32)(at) = float32(f)
+			return math.Abs(f) <= math.MaxFloat32
+		}
+		*(*float64)(at) = f
+		return true
+	case opList:
+		return depth < quickDepth && d.quickList(p, at, depth+1)
+	case opStruct:
+		return depth < quickDepth && d.quickStruct(p, at, depth+1)
+	}
+	d.value(p, reflect.NewAt(p.typ, at).Elem())
+	return d.faults == nil
+}
+
+// shared is the text of d.c.Buf[from:to].
+func (d *decoder) shared(from, to int) string {
+	if len(d.c.Buf) > shareText {
+		return string(d.c.Buf[from:to])
+	}
+	if d.whole == "" {
+		d.whole = string(d.c.Buf)
+	}
+	return d.whole[from:to]
+}
+
+func (d *decoder) quickText(p *plan, s string) bool {
+	n := float64(utf8.RuneCountInString(s))
+	return n >= p.min && n <= p.max && (p.pattern == nil || p.pattern.MatchString(s))
+}
+
+func (d *decoder) quickStruct(p *plan, at unsafe.Pointer, depth int) bool {
+	left, ok := d.c.PlainOpen(wire.Map)
+	if !ok {
+		return false
+	}
+	sep := false
+	for i := range p.fields {
+		f := &p.fields[i]
+		if !d.quickKey(f, sep) {
+			if f.pointer || f.omit {
+				continue
+			}
+			return false
+		}
+		sep = true
+		left--
+		if (f.pointer || f.omit) && d.c.Kind() == wire.Null {
+			return false // what the field holds already is kept
+		}
+		place := unsafe.Add(at, f.offset)
+		if !f.pointer {
+			if !d.quick(f.plan, place, depth) {
+				return false
+			}
+			continue
+		}
+		fresh := reflect.New(f.plan.typ).UnsafePointer()
+		if !d.take(f.plan.size) || !d.quick(f.plan, fresh, depth) {
+			return false
+		}
+		*(*unsafe.Pointer)(place) = fresh
+	}
+	return (left == 0 || left < 0 && d.c.Enc == wire.JSON) && d.c.PlainClose()
+}
+
+// quickKey passes the key of the field, if it comes next.
+func (d *decoder) quickKey(f *field, sep bool) bool {
+	switch {
+	case d.c.Enc == wire.CBOR:
+		return d.c.Literal(f.cbor)
+	case sep:
+		return d.c.Literal(f.json)
+	}
+	return d.c.Literal(f.json[1:])
+}
+
+func (d *decoder) quickList(p *plan, at unsafe.Pointer, depth int) bool {
+	n, ok := d.c.PlainOpen(wire.List)
+	if !ok || n >= 0 && n*p.elem.size > quickRoom {
+		return false
+	}
+	if p.typ == textsType && !p.elem.bounded {
+		return d.quickTexts((*[]string)(at), n)
+	}
+	v := reflect.NewAt(p.typ, at).Elem()
+	v.Set(reflect.Zero(p.typ))
+	if n > 0 {
+		v.Grow(n)
+	}
+	i := 0
+	for ; ; i++ {
+		more, ok := d.c.PlainNext(i, n)
+		if !ok || i*p.elem.size > quickRoom {
+			return false
+		}
+		if !more {
+			break
+		}
+		if i == v.Cap() {
+			v.Grow(max(4, i))
+		}
+		v.SetLen(i + 1)
+		if !d.quick(p.elem, unsafe.Add(v.UnsafePointer(), uintptr(i*p.elem.size)), depth) {
+			return false
+		}
+	}
+	if i == 0 {
+		v.Set(reflect.MakeSlice(p.typ, 0, 0))
+	}
+	return d.take(i*p.elem.size) && (!p.bounded || float64(i) >= p.min && float64(i) <= p.max)
+}
+
+// quickTexts is quickList where package reflect would take as long as the rest.
+func (d *decoder) quickTexts(list *[]string, n int) (ok bool) {
+	if n >= 0 {
+		*list, ok = d.texts(make([]string, 0, n), n)
+		return ok
+	}
+	var few [8]string // JSON does not tell how many there are
+	texts, ok := d.texts(few[:0], n)
+	*list = append(make([]string, 0, len(texts)), texts...)
+	return ok
+}
+
+func (d *decoder) texts(list []string, n int) (_ []string, ok bool) {
+	for i := 0; i*textSize <= quickRoom; i++ {
+		more, ok := d.c.PlainNext(i, n)
+		if !more || !ok {
+			return list, ok
+		}
+		from, to, ok := d.c.PlainText()
+		if !ok {
+			return list, false
+		}
+		list = append(list, d.shared(from, to))
+	}
+	return list, false
+}
+
+const textSize = int(unsafe.Sizeof(""))
