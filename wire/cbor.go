@@ -78,8 +78,9 @@ func (p *Parser) cborMessage(b []byte, m *Message) error {
 	if n > uint64(len(b)-i)/2 {
 		return p.bad(0, "map longer than its bytes")
 	}
+	seen := uint64(0)
 	for ; n > 0; n-- {
-		key, next, err := p.cborKey(b, i, 0)
+		key, next, err := p.cborKey(b, i, 0, &seen)
 		if err != nil {
 			return err
 		}
@@ -112,7 +113,7 @@ func (p *Parser) head(b []byte, i int) (major int, arg uint64, next int, err err
 	return major, arg, next, nil
 }
 
-func (p *Parser) cborKey(b []byte, i, base int) (key []byte, next int, err error) {
+func (p *Parser) cborKey(b []byte, i, base int, seen *uint64) (key []byte, next int, err error) {
 	major, n, from, err := p.head(b, i)
 	if err != nil {
 		return nil, i, err
@@ -125,7 +126,7 @@ func (p *Parser) cborKey(b []byte, i, base int) (key []byte, next int, err error
 		return nil, i, err
 	}
 	key = b[from:next]
-	if !p.openKey(base, key) {
+	if !p.openKey(base, seen, key) {
 		return nil, i, p.bad(i, "key occurs twice")
 	}
 	return key, next, nil
@@ -190,9 +191,9 @@ func (p *Parser) cborValue(b []byte, i, depth int) (int, error) {
 	if n > uint64(len(b)-i)/2 {
 		return at, p.bad(at, "map longer than its bytes")
 	}
-	base := len(p.keys)
+	base, seen := len(p.keys), uint64(0)
 	for ; n > 0; n-- {
-		if _, i, err = p.cborKey(b, i, base); err != nil {
+		if _, i, err = p.cborKey(b, i, base, &seen); err != nil {
 			return i, err
 		}
 		if i, err = p.cborValue(b, i, depth+1); err != nil {

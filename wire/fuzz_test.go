@@ -67,6 +67,9 @@ func FuzzCBORFrame(f *testing.F) {
 		}
 		f.Add(b)
 	}
+	for _, text := range []string{echoRequest, echoResponse, echoItem} {
+		f.Add(turned(f, text))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		oracle := cborOracle(b)
 		p := Parser{Enc: CBOR}
@@ -96,7 +99,7 @@ func parseAny(t *testing.T, p *Parser, b []byte, strict bool) {
 	if err != nil {
 		return
 	}
-	sameItem(t, p.Enc, b, &m)
+	sameOtherwise(t, p.Enc, b)
 	var it Item
 	var l Live
 	if ParseItem(m.Params, &it) && it.ID.IsZero() || ParseLive(m.Params, &l) && l.ID.IsZero() {

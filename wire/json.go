@@ -24,13 +24,13 @@ func (p *Parser) jsonMessage(b []byte, m *Message) error {
 		return p.bad(i, "expected an object")
 	}
 	i++
-	base := len(p.keys)
+	base, seen := len(p.keys), uint64(0)
 	for first := true; ; first = false {
 		i = skipSpace(b, i)
 		if i < len(b) && b[i] == '}' && first {
 			break
 		}
-		key, next, err := p.jsonKey(b, i, base)
+		key, next, err := p.jsonKey(b, i, base, &seen)
 		if err != nil {
 			return err
 		}
@@ -114,9 +114,9 @@ func (p *Parser) jsonObject(b []byte, i, depth int) (int, error) {
 	if i < len(b) && b[i] == '}' {
 		return i + 1, nil
 	}
-	base := len(p.keys)
+	base, seen := len(p.keys), uint64(0)
 	for {
-		_, next, err := p.jsonKey(b, skipSpace(b, i), base)
+		_, next, err := p.jsonKey(b, skipSpace(b, i), base, &seen)
 		if err != nil {
 			return next, err
 		}
@@ -142,7 +142,7 @@ func (p *Parser) jsonObject(b []byte, i, depth int) (int, error) {
 
 // jsonKey reads a key and its colon and checks that the object, whose keys
 // start at p.keys[base], does not have it yet.
-func (p *Parser) jsonKey(b []byte, i, base int) (key []byte, next int, err error) {
+func (p *Parser) jsonKey(b []byte, i, base int, seen *uint64) (key []byte, next int, err error) {
 	if i >= len(b) || b[i] != '"' {
 		return nil, i, p.bad(i, "expected a key")
 	}
@@ -159,7 +159,7 @@ func (p *Parser) jsonKey(b []byte, i, base int) (key []byte, next int, err error
 			key = unescape(nil, key)
 		}
 	}
-	if !p.openKey(base, key) {
+	if !p.openKey(base, seen, key) {
 		return nil, i, p.bad(i, "key occurs twice")
 	}
 	next = skipSpace(b, end)

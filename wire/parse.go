@@ -36,10 +36,11 @@ func (p *Parser) Parse(frame []byte, m *Message) error {
 	p.shape, p.extra, p.called = nil, "", false
 	p.keys = p.keys[:0]
 	clear(p.large)
-	if p.item(frame, m) {
+	if p.once(frame, m) {
 		p.rest(frame)
 		return nil
 	}
+	*m = Message{Window: -1}
 	p.keys = p.keys[:0]
 	clear(p.large)
 	var err error
@@ -79,13 +80,16 @@ func (p *Parser) bad(offset int, reason string) error {
 	return &SyntaxError{Enc: p.Enc, Offset: offset, Reason: reason}
 }
 
-// openKey adds a key to the object whose keys start at base; false: it has it.
-func (p *Parser) openKey(base int, key []byte) bool {
+// openKey adds a key to the object whose keys start at base and which has set
+// the bits in seen; false: it has it.
+func (p *Parser) openKey(base int, seen *uint64, key []byte) bool {
 	open := p.keys[base:]
 	if len(open) < linearKeys {
-		if has(open, key) {
+		bit := keyBit(key)
+		if *seen&bit != 0 && has(open, key) {
 			return false
 		}
+		*seen |= bit
 	} else {
 		set := p.large[base]
 		if set == nil {
@@ -99,6 +103,15 @@ func (p *Parser) openKey(base int, key []byte) bool {
 	}
 	p.keys = append(p.keys, key)
 	return true
+}
+
+// keyBit is one of 64 bits, by the ends of a key and its length. Where no other
+// key of an object has set it, it is new: mostly that is all there is to ask.
+func keyBit(key []byte) uint64 {
+	if len(key) == 0 {
+		return 1
+	}
+	return 1 << ((uint(key[0]) + uint(key[len(key)-1])<<2 + uint(len(key))) & 63)
 }
 
 func has(keys [][]byte, key []byte) bool {

@@ -5,10 +5,11 @@ import (
 	"math"
 )
 
-// What a value of ours looks like: no space, no escapes, each head as short as
-// it can be. The Plain methods of a Cursor pass a value that is written so and
-// tell what it is; with false they have passed nothing, and the value, though
-// good, is for the methods that take everything.
+// What a value of ours looks like: no space, no escapes, no number that takes
+// thought. The Plain methods of a Cursor pass a value that is written so and tell
+// what it is. With false there is something else, good or not, which is for those
+// who look closer. Unlike the other methods these trust nothing but that text is
+// UTF-8.
 
 // Literal passes exactly these bytes.
 func (c *Cursor) Literal(want []byte) bool {
@@ -55,105 +56,123 @@ func (c *Cursor) head(want int) (arg uint64, ok bool) {
 
 // PlainText passes a string, which is c.Buf[from:to].
 func (c *Cursor) PlainText() (from, to int, ok bool) {
+	at := c.Pos
 	if c.Enc == CBOR {
 		n, ok := c.head(majorText)
+		if !ok || n > uint64(len(c.Buf)-c.Pos) {
+			c.Pos = at
+			return 0, 0, false
+		}
 		from = c.Pos
 		c.Pos += int(n)
-		return from, c.Pos, ok
+		return from, c.Pos, true
 	}
-	from = c.Pos + 1
-	if from > len(c.Buf) || c.Buf[c.Pos] != '"' {
+	if at >= len(c.Buf) || c.Buf[at] != '"' {
 		return 0, 0, false
 	}
+	from = at + 1
 	to, _ = special(c.Buf, from)
-	if c.Buf[to] != '"' {
+	if to == len(c.Buf) || c.Buf[to] != '"' {
 		return 0, 0, false
 	}
 	c.Pos = to + 1
 	return from, to, true
 }
 
-// PlainInt passes a whole number within ±MaxInt.
+// PlainInt passes a whole number, in JSON one of at most 15 digits.
 func (c *Cursor) PlainInt() (n int64, ok bool) {
 	if c.Enc == CBOR {
 		at := c.Pos
 		arg, ok := c.head(majorUint)
-		if ok {
-			n = int64(arg)
-		} else if arg, ok = c.head(majorNegative); ok {
+		if n = int64(arg); !ok {
+			arg, ok = c.head(majorNegative)
 			n = -1 - int64(arg)
 		}
-		if arg > MaxInt-1 {
+		if arg >= MaxInt { // the largest itself is for those who look closer
 			c.Pos = at
 			return 0, false
 		}
 		return n, ok
 	}
-	b, i := c.Buf, c.Pos
-	negative := i < len(b) && b[i] == '-'
-	if negative {
-		i++
-	}
-	from := i
-	for ; i < len(b) && b[i]-'0' <= 9; i++ {
-		n = n*10 + int64(b[i]-'0')
-	}
-	if i == from || i-from > 15 || i < len(b) && (b[i] == '.' || b[i]|0x20 == 'e') {
+	negative, n, end := c.whole()
+	if end < 0 || end < len(c.Buf) && (c.Buf[end] == '.' || c.Buf[end]|0x20 == 'e') {
 		return 0, false
 	}
-	c.Pos = i
+	c.Pos = end
 	if negative {
 		n = -n
 	}
 	return n, true
 }
 
+// whole is the part of a JSON number before its point or exponent; with a
+// negative end it is not plain.
+func (c *Cursor) whole() (negative bool, n int64, end int) {
+	i := c.Pos
+	negative = i < len(c.Buf) && c.Buf[i] == '-'
+	if negative {
+		i++
+	}
+	n, end = plainDigits(c.Buf, i, 0)
+	if digits := end - i; digits == 0 || digits > plainMax || digits > 1 && c.Buf[i] == '0' {
+		return false, 0, -1
+	}
+	return negative, n, end
+}
+
+// plainMax is up to how many digits a number is exact whatever they are.
+const plainMax = 15
+
+// plainDigits appends digits to n.
+func plainDigits(b []byte, i int, n int64) (_ int64, end int) {
+	for ; i < len(b) && b[i]-'0' <= 9; i++ {
+		n = n*10 + int64(b[i]-'0')
+	}
+	return n, i
+}
+
 // PlainFloat passes a number that is exactly a float64: in CBOR a float of 32 or
 // 64 bits, in JSON at most 15 digits without an exponent.
 func (c *Cursor) PlainFloat() (f float64, ok bool) {
 	if c.Enc == CBOR {
-		b := c.Buf[c.Pos:]
-		switch {
+		switch b := c.Buf[c.Pos:]; {
 		case len(b) >= 5 && b[0] == 0xFA:
+			f = float64(math.Float32frombits(binary.BigEndian.Uint32(b[1:])))
 			c.Pos += 5
-			return float64(math.Float32frombits(binary.BigEndian.Uint32(b[1:]))), true
 		case len(b) >= 9 && b[0] == 0xFB:
+			f = math.Float64frombits(binary.BigEndian.Uint64(b[1:]))
 			c.Pos += 9
-			return math.Float64frombits(binary.BigEndian.Uint64(b[1:])), true
+		default:
+			return 0, false
 		}
+		return f, math.Abs(f) <= math.MaxFloat64
+	}
+	negative, n, end := c.whole()
+	if end < 0 {
 		return 0, false
 	}
-	at := c.Pos
-	whole, ok := c.PlainInt()
-	if ok {
-		return float64(whole), true
-	}
-	b, i := c.Buf, at
-	negative := i < len(b) && b[i] == '-'
-	if negative {
-		i++
-	}
-	from, point := i, i
-	n := int64(0)
-	for ; i < len(b) && (b[i]-'0' <= 9 || b[i] == '.'); i++ {
-		if b[i] == '.' {
-			point = i
-			continue
+	if end < len(c.Buf) && c.Buf[end] == '.' {
+		from := end + 1
+		n, end = plainDigits(c.Buf, from, n)
+		if end == from || end-c.Pos > plainMax {
+			return 0, false
 		}
-		n = n*10 + int64(b[i]-'0')
+		f = float64(n) / tens[end-from] // both are exact, so the quotient is the nearest
+	} else {
+		f = float64(n)
+		negative = negative && n != 0 // the integer -0 is 0
 	}
-	if i-from > 16 || point == from || i < len(b) && b[i]|0x20 == 'e' {
+	if end < len(c.Buf) && c.Buf[end]|0x20 == 'e' {
 		return 0, false
 	}
-	c.Pos = i
-	f = float64(n) / tens[i-point-1] // both are exact, so the quotient is the nearest
+	c.Pos = end
 	if negative {
 		f = -f
 	}
 	return f, true
 }
 
-var tens = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
+var tens = [plainMax]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14}
 
 // PlainOpen enters a list or a map and tells how many elements or members it
 // has; in JSON that is not known, and n is -1.
