@@ -88,17 +88,19 @@ type itemSink[T any] struct {
 	codec *codec.Codec
 	yield func(T, error) bool
 	left  bool
+	item  T // the one that is being read; in a variable it would be allocated for each
 }
 
 func (s *itemSink[T]) Ready(ctx context.Context) error { return ctx.Err() }
 func (s *itemSink[T]) Live(Live) error                 { return nil }
 
 func (s *itemSink[T]) Item(it Item) error {
-	var v T
-	if err := decodeItem(s.codec, it.Value, &v); err != nil {
+	var zero T
+	s.item = zero
+	if err := decodeItem(s.codec, it.Value, &s.item); err != nil {
 		return err
 	}
-	if s.left = !s.yield(v, nil); s.left {
+	if s.left = !s.yield(s.item, nil); s.left {
 		return errLeft
 	}
 	return nil
@@ -249,6 +251,7 @@ type eventSink[T any] struct {
 	up     bool
 	everUp bool
 	left   bool
+	event  Event[T] // the one that is being read, as in itemSink
 }
 
 func (s *eventSink[T]) Ready(ctx context.Context) error { return ctx.Err() }
@@ -262,7 +265,8 @@ func (s *eventSink[T]) Live(l Live) error {
 }
 
 func (s *eventSink[T]) Item(it Item) error {
-	e := Event[T]{Key: it.Key, Seq: it.Seq, Lost: it.Lost}
+	e := &s.event
+	*e = Event[T]{Key: it.Key, Seq: it.Seq, Lost: it.Lost}
 	switch {
 	case it.Gone:
 		e.Kind = Gone
@@ -282,7 +286,7 @@ func (s *eventSink[T]) Item(it Item) error {
 	if s.at != nil && it.Seq > 0 {
 		e.Epoch = s.at.Epoch
 	}
-	return s.give(e)
+	return s.give(*e)
 }
 
 func (s *eventSink[T]) give(e Event[T]) error {
