@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 
 	"github.com/coder/websocket"
 
@@ -58,7 +59,7 @@ func serveSabirHTTP(path string) error {
 	if err != nil {
 		return err
 	}
-	return sabir.ListenAndServe(context.Background(), path, benchService(),
+	return sabir.ListenAndServe(context.Background(), path, benchService(runtime.Gosched),
 		&sabir.ServeOptions{Limits: sabirLimits, Log: slog.New(slog.DiscardHandler), HTTP: face})
 }
 

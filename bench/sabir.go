@@ -50,11 +50,13 @@ func callSabir(path string) ([]string, error) {
 }
 
 func serveSabir(path string) error {
-	return sabir.ListenAndServe(context.Background(), path, benchService(),
+	return sabir.ListenAndServe(context.Background(), path, benchService(runtime.Gosched),
 		&sabir.ServeOptions{Limits: sabirLimits, Log: slog.New(slog.DiscardHandler)})
 }
 
-func benchService() *sabir.Service {
+// benchService publishes as fast as pause lets it: nothing else holds up a
+// publisher, and one that never yields starves its readers of their core.
+func benchService(pause func()) *sabir.Service {
 	s := sabir.NewService("bench", "1", "What bench measures.")
 	sabir.Method(s, "echo", func(_ context.Context, m Msg) (Msg, error) { return m, nil })
 	sabir.Method(s, "echo_bytes", func(_ context.Context, b Blob) (Blob, error) { return b, nil })
@@ -75,7 +77,7 @@ func benchService() *sabir.Service {
 				for range 256 { // a quarter of the ring
 					topic.Publish(sabir.None{}, m)
 				}
-				runtime.Gosched() // nothing holds up a publisher, and one that never yields starves its readers of their core
+				pause()
 			}
 		}()
 		return sabir.None{}, ctx.Err()

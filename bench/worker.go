@@ -33,7 +33,11 @@ func (u *worker) work(c *config) error {
 	if err != nil {
 		return err
 	}
-	m := &meter{p: peerNamed(parts[0]), x: point, time: c.time, small: c.smoke}
+	p, w := peerNamed(parts[0]), workNamed(parts[1])
+	if !p.can(w) {
+		return fmt.Errorf("%s does not do %s", p.name, w.name)
+	}
+	m := &meter{p: p, x: point, time: c.time, small: c.smoke}
 	l := line{Peer: parts[0], Work: parts[1], X: point, Rep: rep}
 	out := json.NewEncoder(os.Stdout)
 	m.emit = func(metric string, value, others float64) {
@@ -41,7 +45,7 @@ func (u *worker) work(c *config) error {
 		l.Metric, l.Value, l.Others = metric, value, others
 		out.Encode(l)
 	}
-	switch err := m.measure(workNamed(parts[1])); {
+	switch err := m.measure(w); {
 	case errors.Is(err, errLimit):
 		l.Metric, l.Note = "limit", err.Error()
 		out.Encode(l)
