@@ -325,8 +325,13 @@ func (in *inbound) Room() int {
 
 // Items sends items for which there is room, and takes the lock once for all.
 func (in *inbound) Items(items []Item) error {
+	size := 0
+	for i := range items {
+		size += len(items[i].Value.raw.Raw) + len(items[i].Key) + itemHead
+	}
 	in.c.mu.Lock()
 	defer in.c.mu.Unlock()
+	in.c.out.room(size)
 	for i := range items {
 		if err := in.write(&items[i]); err != nil {
 			return err
@@ -335,6 +340,9 @@ func (in *inbound) Items(items []Item) error {
 	in.begun()
 	return nil
 }
+
+// itemHead is about what an rpc.item takes beside its value and its key.
+const itemHead = 64
 
 // write appends an item to what waits, with c.mu held.
 func (in *inbound) write(it *Item) error {

@@ -6,28 +6,30 @@ import (
 	"unsafe"
 )
 
-// Buffers for large messages go from one to the next. New ones would have to be
-// cleared and, once the heap is small again, mapped again page by page: a third
-// of the time to echo a megabyte. The garbage collector empties the pools.
-var buffers [buffersUpTo]sync.Pool // of *byte: the first of a buffer of largeBuffer<<i bytes
+// Buffers for large messages, and for many small ones, go from one to the next.
+// New ones would have to be cleared and, once the heap is small again, mapped
+// again page by page: a third of the time to echo a megabyte, and of what a hub
+// does for a hundred subscribers. The garbage collector empties the pools.
+var buffers [buffersUpTo]sync.Pool // of *byte: the first of a buffer of leastBuffer<<i bytes
 
 const (
+	leastBuffer  = 16 << 10
 	largeBuffer  = 64 << 10
-	buffersUpTo  = 9 // 16 MiB
+	buffersUpTo  = 11 // 16 MiB
 	bufferMargin = 512
 )
 
 // TakeBuffer returns an empty buffer of at least that capacity. It need not be
 // given back.
 func TakeBuffer(size int) []byte {
-	i := bits.Len(uint(max(size-1, 0) / largeBuffer))
+	i := bits.Len(uint(max(size-1, 0) / leastBuffer))
 	if i >= buffersUpTo {
 		return make([]byte, 0, size)
 	}
 	if first, ok := buffers[i].Get().(*byte); ok {
-		return unsafe.Slice(first, largeBuffer<<i)[:0]
+		return unsafe.Slice(first, leastBuffer<<i)[:0]
 	}
-	return make([]byte, 0, largeBuffer<<i)
+	return make([]byte, 0, leastBuffer<<i)
 }
 
 // Those that a Reader begins with go round as well.
@@ -65,10 +67,10 @@ func GiveFrame(b []byte) {
 
 // GiveBuffer gives a buffer away if it is large. Nobody may hold a part of it.
 func GiveBuffer(b []byte) {
-	if cap(b) < largeBuffer {
+	if cap(b) < leastBuffer {
 		return
 	}
-	i := min(bits.Len(uint(cap(b)/largeBuffer))-1, buffersUpTo-1)
+	i := min(bits.Len(uint(cap(b)/leastBuffer))-1, buffersUpTo-1)
 	buffers[i].Put(unsafe.SliceData(b))
 }
 
