@@ -54,24 +54,23 @@ func OpenItem(dst []byte, enc Encoding, versioned bool, it *Item) ([]byte, Frame
 			n++
 		}
 	}
-	dst, f := openNote(dst, enc, versioned, MethodItem, n)
-	dst = key(dst, enc, 0, "id")
+	keys := &onceKeys[enc]
+	dst, f := openFrame(dst, enc, versioned, 2)
+	dst = AppendMap(append(dst, keys.item...), enc, n)
+	dst = append(dst, keys.itemID...)
 	dst = it.ID.Append(dst, enc)
 	if it.Epoch != "" {
 		dst = key(dst, enc, 1, "epoch")
 		dst, _ = AppendString(dst, enc, it.Epoch)
 	}
 	if it.Seq != 0 {
-		dst = key(dst, enc, 1, "seq")
-		dst = AppendInt(dst, enc, it.Seq)
+		dst = AppendInt(append(dst, keys.seq...), enc, it.Seq)
 	}
 	if it.Lost != 0 {
-		dst = key(dst, enc, 1, "lost")
-		dst = AppendInt(dst, enc, it.Lost)
+		dst = AppendInt(append(dst, keys.lost...), enc, it.Lost)
 	}
 	if it.Keyed {
-		dst = key(dst, enc, 1, "key")
-		dst, _ = AppendString(dst, enc, it.Key)
+		dst, _ = AppendString(append(dst, keys.key...), enc, it.Key)
 	}
 	switch {
 	case it.Gone:
@@ -79,7 +78,7 @@ func OpenItem(dst []byte, enc Encoding, versioned bool, it *Item) ([]byte, Frame
 	case it.Reset:
 		dst = AppendBool(key(dst, enc, 1, "reset"), enc, true)
 	default:
-		dst = key(dst, enc, 1, "value")
+		dst = append(dst, keys.value...)
 	}
 	return dst, f
 }
