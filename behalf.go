@@ -2,11 +2,11 @@ package sabir
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/sabir-ipc/sabir/codec"
 	"github.com/sabir-ipc/sabir/transport"
@@ -176,15 +176,11 @@ func (s *statement) says(to *conn, c *Caller, hub string) bool {
 // state writes a caller as the member of a request that goes on by way of hub.
 // What was stated last is kept with the connection that the call came from, for
 // there it is mostly one caller; else with this one.
-func (c *conn) state(ctx context.Context, caller *Caller, hub string) (*statement, error) {
-	last := &c.stated
-	if in, ok := ctx.(*inbound); ok {
-		last = &in.c.stated
-	}
+func (c *conn) state(last *atomic.Pointer[statement], caller *Caller, hub string) (*statement, error) {
 	if s := last.Load(); s.says(c, caller, hub) {
 		return s, nil
 	}
-	raw, err := state(*caller, hub)
+	raw, err := state(*caller, hub, c.enc) // which is known of a connection over which there was an answer
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +191,7 @@ func (c *conn) state(ctx context.Context, caller *Caller, hub string) (*statemen
 
 // state is conn.state, anew.
 // spec [U1], [U3]
-func state(caller Caller, hub string) (wire.Value, error) {
+func state(caller Caller, hub string, enc wire.Encoding) (wire.Value, error) {
 	b := behalf{Via: append(append(make([]string, 0, len(caller.Via)+1), caller.Via...), hub)}
 	for _, id := range caller.Via {
 		if id == hub {
@@ -214,6 +210,6 @@ func state(caller Caller, hub string) (wire.Value, error) {
 	if caller.Level != NoAccess {
 		b.Level = &caller.Level
 	}
-	raw, err := codec.AppendAny(nil, wire.JSON, &b)
-	return wire.Value{Enc: wire.JSON, Raw: raw}, err
+	raw, err := codec.AppendAny(nil, enc, &b)
+	return wire.Value{Enc: enc, Raw: raw}, err
 }

@@ -21,6 +21,7 @@ import (
 type conn struct {
 	t       *transport.Conn
 	handler Handler // nil: it only makes calls
+	router  router  // the handler, if it is one
 	base    context.Context
 	log     *slog.Logger
 	stats   *stats
@@ -98,6 +99,7 @@ func newConn(t *transport.Conn, cfg connConfig) *conn {
 		account: cfg.account, stats: cfg.stats, limits: cfg.limits.filled(), onClose: cfg.onClose, goroutines: cfg.goroutines,
 		made: make(map[int64]*outbound),
 	}
+	c.router, _ = cfg.handler.(router)
 	if c.goroutines == nil {
 		c.goroutines = new(sync.WaitGroup)
 	}

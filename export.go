@@ -87,11 +87,11 @@ func (o onlyExport) Handle(ctx context.Context, call *Call, sink Sink) (Body, er
 	return o.x.Handle(ctx, call, sink)
 }
 
-func (o onlyExport) route(call *Call) (r route, ok bool) {
-	if !o.has(call.Method) {
+func (o onlyExport) route(method string, caller *Caller) (r route, ok bool) {
+	if !o.has(method) {
 		return r, false
 	}
-	return o.x.route(call)
+	return o.x.route(method, caller)
 }
 
 // export is one service that a connection offers.
@@ -99,12 +99,17 @@ type export struct {
 	c       *conn
 	theirs  string // the name that it has there
 	desc    *idl.Service
-	members map[string]*idl.Member // by the full name that they have here
-	mergers map[string]*merger     // likewise, of those whose subscriptions are merged
-	via     []string               // the hubs between here and the service
-	at      []string               // where it listens itself
-	open    bool                   // it is found
-	release func()                 // nil: nobody has to be told
+	members map[string]exported // by the full name that they have here
+	via     []string            // the hubs between here and the service
+	at      []string            // where it listens itself
+	open    bool                // it is found
+	release func()              // nil: nobody has to be told
+}
+
+// exported is one member of such a service.
+type exported struct {
+	*idl.Member
+	merger *merger // nil: subscriptions are not merged
 }
 
 type (
@@ -130,7 +135,7 @@ func (e Taken) Error() string { return fmt.Sprintf("a service %s is here already
 // add puts a service of a connection in its place. spec [U6]
 func (x *Exports) add(c *conn, caller Caller, p exportParams, own []*idl.Service) error {
 	desc := p.Service
-	e := &export{c: c, theirs: desc.Name, desc: &desc, members: make(map[string]*idl.Member), mergers: make(map[string]*merger)}
+	e := &export{c: c, theirs: desc.Name, desc: &desc, members: make(map[string]exported)}
 	if p.As != nil {
 		desc.Name = *p.As
 	}
@@ -148,10 +153,11 @@ func (x *Exports) add(c *conn, caller Caller, p exportParams, own []*idl.Service
 	e.via = p.Via
 	for i := range desc.Members {
 		m := &desc.Members[i]
-		e.members[desc.Name+"."+m.Name] = m
+		member := exported{Member: m}
 		if merges(m) {
-			e.mergers[desc.Name+"."+m.Name] = newMerger(peer{c}, m, c.spawn)
+			member.merger = newMerger(peer{c}, m, c.spawn)
 		}
+		e.members[desc.Name+"."+m.Name] = member
 	}
 	if err := x.reserve(e, own); err != nil {
 		return err
@@ -312,8 +318,8 @@ func (x *Exports) find(method string) *export {
 
 // handle passes a call on to who offers the service. spec [U4], [U5]
 func (x *Exports) handle(ctx context.Context, e *export, call *Call, sink Sink) (body Body, err error) {
-	m := e.members[call.Method]
-	if m == nil && len(e.members) > 0 {
+	m, ok := e.members[call.Method]
+	if !ok && len(e.members) > 0 {
 		names := make([]string, 0, len(e.members))
 		for name := range e.members {
 			names = append(names, name)
@@ -321,10 +327,10 @@ func (x *Exports) handle(ctx context.Context, e *export, call *Call, sink Sink) 
 		slices.Sort(names)
 		return Body{}, notFound(call.Method, call.Method, names)
 	}
-	if m == nil {
-		m = &idl.Member{Access: idl.Admin}
+	if !ok {
+		m.Member = &idl.Member{Access: idl.Admin}
 	}
-	if err := call.Caller.Permit(call.Method, m); err != nil {
+	if err := call.Caller.Permit(call.Method, m.Member); err != nil {
 		return Body{}, err
 	}
 	if x.watch != nil {
@@ -332,21 +338,20 @@ func (x *Exports) handle(ctx context.Context, e *export, call *Call, sink Sink) 
 		sink, done = x.watch(call, sink)
 		defer func() { done(body, err) }()
 	}
-	onward := x.onward(e, call)
-	if m := e.mergers[call.Method]; m != nil {
-		return m.Handle(ctx, &onward, sink)
+	onward := *call
+	onward.hub, onward.Method = x.id, e.there(call.Method)
+	if m.merger != nil {
+		return m.merger.Handle(ctx, &onward, sink)
 	}
 	return bounded(ctx, peer{e.c}, &onward, sink)
 }
 
-// onward is a call as it goes on to who offers the service.
-func (x *Exports) onward(e *export, call *Call) Call {
-	onward := *call
-	onward.hub = x.id
-	if e.theirs != e.desc.Name {
-		onward.Method = e.theirs + strings.TrimPrefix(call.Method, e.desc.Name)
+// there is the name of a method where the service is.
+func (e *export) there(method string) string {
+	if e.theirs == e.desc.Name {
+		return method
 	}
-	return onward
+	return e.theirs + strings.TrimPrefix(method, e.desc.Name)
 }
 
 // bounded passes a call on with a window, if it asks for items at all: there is

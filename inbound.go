@@ -30,7 +30,7 @@ type inbound struct {
 
 	// Guarded by c.mu.
 	credit   int64
-	passed   *relayed      // the call was passed on; nil: it is handled here
+	passed   *relayed      // what it is part of; nil: it is handled here
 	onward   func(n int64) // gives the credit that comes to whom the items come from; nil: it is ours
 	answered bool
 	live     bool // a subscription that is active
@@ -62,17 +62,23 @@ func newInbound(c *conn, m *wire.Message, caller *Caller) *inbound {
 	if m.Since != nil {
 		in.call.Since = &Position{m.Since.Epoch, m.Since.Seq}
 	}
-	if m.Timeout > 0 {
-		d := seconds(m.Timeout)
-		in.deadline = time.Now().Add(d)
-		in.timer = time.AfterFunc(d, func() {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			in.cancel(context.DeadlineExceeded)
-			c.flushLater()
-		})
-	}
+	in.expire(m.Timeout)
 	return in
+}
+
+// expire cancels the call when so many seconds are over; 0: never.
+func (in *inbound) expire(timeout float64) {
+	if timeout <= 0 {
+		return
+	}
+	d := seconds(timeout)
+	in.deadline = time.Now().Add(d)
+	in.timer = time.AfterFunc(d, func() {
+		in.c.mu.Lock()
+		defer in.c.mu.Unlock()
+		in.cancel(context.DeadlineExceeded)
+		in.c.flushLater()
+	})
 }
 
 // method returns the text of a method's name, which mostly was among the last.
@@ -149,9 +155,11 @@ func (in *inbound) finish(body Body, err error) {
 		c.log.Error("sabir: call failed after its end", "method", wire.Clip(in.call.Method), "err", err)
 	}
 	in.over(context.Canceled)
-	*in.call = Call{}
-	calls.Put(in.call)
-	in.call = nil
+	if in.passed == nil {
+		*in.call = Call{}
+		calls.Put(in.call)
+		in.call = nil
+	}
 	if c.eof || c.draining {
 		c.settle()
 	}
@@ -219,12 +227,12 @@ func (in *inbound) over(why error) {
 		go a.f()
 	}
 	in.after = nil
-	if p := in.passed; p != nil && p.id != 0 {
-		to, id := p.to, p.id
+	if r := in.passed; r != nil && r.id != 0 {
+		id := r.id
 		in.c.goroutines.Add(1)
 		go func() {
 			defer in.c.goroutines.Done()
-			in.giveUp(to, id)
+			r.giveUp(id)
 		}()
 	}
 	in.c.served.remove(in)

@@ -19,7 +19,7 @@ type outbound struct {
 	start  int64 // where in the stream the request begins
 	window int   // NoWindow: a plain request
 	wake   chan struct{}
-	back   *inbound // whose call was passed on; nil: it is ours
+	back   *relayed // what it is part of; nil: it is ours
 	carried
 
 	// Guarded by c.mu.
@@ -213,8 +213,11 @@ func (c *conn) send(ctx context.Context, call *Call) (*outbound, error) {
 	if r := &c.role; r.owner && r.busy != 0 && c.running > 0 {
 		c.takeOver() // a handler that calls out must not be who reads the answer
 	}
-	o, err := c.append(&m, call, part)
-	if err != nil {
+	var o *outbound
+	if !call.Notify {
+		o = outbounds.Get().(*outbound)
+	}
+	if err := c.append(o, &m, call, part); err != nil {
 		part.unload()
 		return nil, err
 	}
@@ -241,7 +244,11 @@ func (c *conn) head(ctx context.Context, m *wire.Message, call *Call) (part carr
 		}
 	}
 	if hub := cmp.Or(call.hub, c.as); hub != "" {
-		s, err := c.state(ctx, &call.Caller, hub)
+		last := &c.stated
+		if in, ok := ctx.(*inbound); ok {
+			last = &in.c.stated
+		}
+		s, err := c.state(last, &call.Caller, hub)
 		if err != nil {
 			return part, err
 		}
@@ -252,29 +259,28 @@ func (c *conn) head(ctx context.Context, m *wire.Message, call *Call) (part carr
 }
 
 // append adds a request to what waits to be sent, of which part is what is
-// carried. c.mu is held.
-func (c *conn) append(m *wire.Message, call *Call, part carried) (o *outbound, err error) {
+// carried; o is nil for a notification. c.mu is held.
+func (c *conn) append(o *outbound, m *wire.Message, call *Call, part carried) error {
 	if c.end != nil || c.eof || c.goneAway || c.broken != nil {
-		return nil, errNotSent
+		return errNotSent
 	}
 	if part.by != nil && c.out.unsent() > c.limits.busyQueue()+c.limits.Message { // of several callers
-		return nil, busy("queue", "too much unsent on the way to the service")
+		return busy("queue", "too much unsent on the way to the service")
 	}
 	m.Versioned = c.versioned
-	if !call.Notify {
+	if o != nil {
 		c.lastID++
-		o = outbounds.Get().(*outbound)
 		o.c, o.id, o.window, o.start, o.carried = c, c.lastID, call.Window, c.out.mark(), part
 		m.ID = wire.IntID(o.id)
 	}
 	buf, f := wire.OpenRequest(c.out.buf, c.enc, m)
-	buf, err = call.Params.Append(buf, c.enc)
+	buf, err := call.Params.Append(buf, c.enc)
 	if err == nil && f.Size(buf) > c.limits.Message {
 		err = tooLarge(c.limits.Message, false)
 	}
 	if err != nil {
 		c.out.buf = f.Undo(buf)
-		return nil, err
+		return err
 	}
 	c.out.buf = f.Close(buf)
 	if o != nil {
@@ -283,7 +289,7 @@ func (c *conn) append(m *wire.Message, call *Call, part carried) (o *outbound, e
 		c.notes = append(c.notes, part)
 	}
 	c.charge()
-	return o, nil
+	return nil
 }
 
 // await waits until something has come for o and takes it. No arrivals and no

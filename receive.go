@@ -104,7 +104,13 @@ func (c *conn) request(m *wire.Message, mine bool) {
 		}
 		return
 	}
-	in := newInbound(c, m, caller)
+	var in *inbound
+	if mine {
+		in = c.routed(m, caller)
+	}
+	if in == nil {
+		in = newInbound(c, m, caller)
+	}
 	in.held = held
 	c.begin(in, m.Caller)
 	if m.ID.IsZero() {
@@ -115,13 +121,12 @@ func (c *conn) request(m *wire.Message, mine bool) {
 	} else {
 		c.served.add(in)
 	}
+	if in.passed != nil {
+		in.passed.send()
+		return
+	}
 	if mine && !in.windowed {
 		c.mu.Unlock()
-		if to := in.relay(); to != nil {
-			c.mu.Lock()
-			c.role.owes(to)
-			return
-		}
 		body, err := in.run()
 		c.mu.Lock()
 		in.finish(body, err)
@@ -220,9 +225,8 @@ func (c *conn) response(m *wire.Message) {
 	}
 	delete(c.made, n)
 	o.unload()
-	if in := o.back; in != nil {
-		o.recycle()
-		c.bring(in, m)
+	if o.back != nil {
+		c.bring(o.back, m)
 		return
 	}
 	if m.Error != nil {

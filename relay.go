@@ -1,7 +1,10 @@
 package sabir
 
 import (
+	"context"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/sabir-ipc/sabir/wire"
 )
@@ -18,92 +21,127 @@ import (
 // router is a Handler that knows where some calls go on to.
 type router interface {
 	// route finds that out; false: the call has to be handled.
-	route(call *Call) (r route, ok bool)
+	route(method string, caller *Caller) (r route, ok bool)
 }
 
 // route is where a call goes on to.
 type route struct {
-	to   *conn
+	to     *conn
+	method string // as it is called there
+	hub    string
+	watch  Watcher // nil: nobody watches
+}
+
+// relayed is a call that is passed on, as it came and as it went: one piece of
+// memory, which goes round. A new one for each call, with a part for each
+// connection, was a tenth of what a hub does.
+type relayed struct {
+	route
+	in   inbound
+	out  outbound
 	call Call
 	done func(Body, error) // told what came of it; nil: nobody is
+
+	// Guarded by in.c.mu.
+	id   int64 // that it has there; 0: it is not there yet, or no more
+	away bool  // who read it is done with it
 }
 
-// relayed is what became of a call that was passed on.
-type relayed struct {
-	to   *conn
-	id   int64 // that it has there; 0: it is not there yet
-	done func(Body, error)
-}
+var relays = sync.Pool{New: func() any { return new(relayed) }}
 
 // route is that of an offered service. spec [U4]
-func (x *Exports) route(call *Call) (r route, ok bool) {
-	e := x.find(call.Method)
-	if e == nil || e.members[call.Method] == nil || e.mergers[call.Method] != nil {
+func (x *Exports) route(method string, caller *Caller) (r route, ok bool) {
+	e := x.find(method)
+	if e == nil {
 		return r, false
 	}
-	if call.Caller.Permit(call.Method, e.members[call.Method]) != nil {
+	m, ok := e.members[method]
+	if !ok || m.merger != nil || caller.Permit(method, m.Member) != nil {
 		return r, false
 	}
-	r = route{to: e.c, call: x.onward(e, call)}
-	if x.watch != nil {
-		_, r.done = x.watch(call, nil)
-	}
-	return r, true
+	return route{to: e.c, method: e.there(method), hub: x.id, watch: x.watch}, true
 }
 
-// relay passes the call on, if it is one of those, and returns to whom. Nothing
-// is flushed there yet. c.mu is not held.
-func (in *inbound) relay() (to *conn) {
-	c := in.c
-	h, ok := c.handler.(router)
-	if !ok || in.id.IsZero() {
+// routed makes a call that is to be passed on; nil: this one is not. c.mu is held.
+func (c *conn) routed(m *wire.Message, caller *Caller) *inbound {
+	if c.router == nil || m.ID.IsZero() || m.Window >= 0 {
 		return nil
 	}
-	r, ok := h.route(in.call)
+	method := c.method(m.Method)
+	to, ok := c.router.route(method, caller)
 	if !ok {
 		return nil
 	}
-	c.stats.calls.Add(1)
-	c.stats.inFlight.Add(1)
-	passed := &relayed{to: r.to, done: r.done}
-	c.mu.Lock()
-	in.passed = passed
-	c.mu.Unlock()
-	id, err := r.to.sendOn(in, &r.call)
-	if err != nil {
-		in.came(Body{}, err)
-		return r.to
+	r := relays.Get().(*relayed)
+	r.route = to
+	r.call = Call{Method: method, Params: RawBody(m.Params), Window: NoWindow, Trace: m.Trace, Caller: *caller}
+	if m.Since != nil {
+		r.call.Since = &Position{m.Since.Epoch, m.Since.Seq}
 	}
-	c.mu.Lock()
-	over := in.ctxErr != nil
-	passed.id = id
-	c.mu.Unlock()
-	if over { // while it was on its way, and nobody knew yet what to cancel
-		in.giveUp(r.to, id)
-	}
-	return r.to
+	r.in = inbound{c: c, id: m.ID, caller: caller, call: &r.call, passed: r}
+	r.in.expire(m.Timeout)
+	return &r.in
 }
 
-// sendOn writes the request of another connection's call, whose answer goes to
-// in.came.
-func (c *conn) sendOn(in *inbound, call *Call) (id int64, err error) {
-	m := wire.Message{Method: []byte(call.Method)}
-	part, err := c.head(in, &m, call)
+// send passes the call on. Nothing is flushed there yet. The lock of the
+// connection that it came from is held, but not while the other has its own.
+func (r *relayed) send() {
+	c := r.in.c
+	c.mu.Unlock()
+	if r.watch != nil {
+		_, r.done = r.watch(&r.call, nil)
+	}
+	c.stats.calls.Add(1)
+	c.stats.inFlight.Add(1)
+	id, err := r.to.sendOn(r)
+	if err != nil {
+		r.came(Body{}, err)
+	}
+	c.mu.Lock()
+	c.role.owes(r.to)
+	if err != nil {
+		return
+	}
+	r.id, r.away = id, true
+	if r.in.ctxErr != nil { // while it was on its way, and nobody knew yet what to cancel
+		c.mu.Unlock()
+		r.giveUp(id)
+		c.mu.Lock()
+	}
+}
+
+// sendOn writes the request of another connection's call.
+func (c *conn) sendOn(r *relayed) (id int64, err error) {
+	m := wire.Message{Method: []byte(r.method), Window: NoWindow, Trace: r.call.Trace}
+	if since := r.call.Since; since != nil {
+		m.Since = &wire.Since{Epoch: since.Epoch, Seq: since.Seq}
+	}
+	if at := r.in.deadline; !at.IsZero() {
+		if m.Timeout = time.Until(at).Seconds(); m.Timeout <= 0 {
+			return 0, context.DeadlineExceeded
+		}
+	}
+	s, err := c.state(&r.in.c.stated, r.in.caller, r.hub)
 	if err != nil {
 		return 0, err
 	}
+	m.Caller = s.raw
+	part, err := c.carry(s.burden, &r.call)
+	if err != nil {
+		return 0, err
+	}
+	o := &r.out
 	c.mu.Lock()
-	o, err := c.append(&m, call, part)
+	err = c.append(o, &m, &r.call, part)
 	switch {
-	case err == nil && o.done: // it was too much for the connection, which has ended
+	case err != nil:
+		part.unload()
+	case o.done: // it was too much for the connection, which has ended
 		err = o.err
-	case err == nil:
-		o.back, id = in, o.id
+	default:
+		o.back, id = r, o.id
 	}
 	c.mu.Unlock()
-	if err != nil && o == nil {
-		part.unload()
-	}
 	if err == errNotSent {
 		err = &Unanswered{Err: c.why()}
 	}
@@ -112,21 +150,27 @@ func (c *conn) sendOn(in *inbound, call *Call) (id int64, err error) {
 
 // came ends the call with the answer, which lasts until came returns. No lock is
 // held.
-func (in *inbound) came(body Body, err error) {
-	if in.passed.done != nil {
-		in.passed.done(body, err)
+func (r *relayed) came(body Body, err error) {
+	if r.done != nil {
+		r.done(body, err)
 	}
-	c := in.c
+	c := r.in.c
 	c.stats.inFlight.Add(-1)
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	in.passed.id = 0
-	in.finish(body, err)
+	r.id = 0
+	// Of one that was given up or had a timer, others may know yet.
+	again := r.away && r.in.ctxErr == nil && r.in.timer == nil
+	r.in.finish(body, err)
+	c.mu.Unlock()
+	if again {
+		*r = relayed{}
+		relays.Put(r)
+	}
 }
 
 // bring takes the answer of a call that was passed on to the connection that it
 // came from. c.mu is held, but not while that has its own.
-func (c *conn) bring(in *inbound, m *wire.Message) {
+func (c *conn) bring(r *relayed, m *wire.Message) {
 	var body Body
 	var err error
 	if m.Error != nil {
@@ -134,42 +178,43 @@ func (c *conn) bring(in *inbound, m *wire.Message) {
 	} else {
 		body = RawBody(m.Result)
 	}
+	from := r.in.c
 	c.mu.Unlock()
-	in.came(body, err)
+	r.came(body, err)
 	c.mu.Lock()
-	c.role.owes(in.c)
+	c.role.owes(from)
 }
 
 // bringLater is bring for who may not let go of the lock.
 func (o *outbound) bringLater(err error) {
-	in := o.back
+	r, from := o.back, o.back.in.c
 	o.c.goroutines.Add(1)
 	go func() {
 		defer o.c.goroutines.Done()
-		in.came(Body{}, err)
-		in.c.mu.Lock()
-		defer in.c.mu.Unlock()
-		in.c.flush()
+		r.came(Body{}, err)
+		from.mu.Lock()
+		defer from.mu.Unlock()
+		from.flush()
 	}()
 }
 
 // giveUp tells whom a call was passed on to that nobody wants the answer any
-// more, unless that is on its way.
-func (in *inbound) giveUp(to *conn, id int64) {
+// more, unless that is on its way. No lock is held.
+func (r *relayed) giveUp(id int64) {
+	to := r.to
 	to.mu.Lock()
 	o := to.made[id]
-	if o == nil || o.back != in {
+	if o == nil || o.back != r {
 		to.mu.Unlock()
 		return
 	}
 	to.leaveBehind(o)
-	o.recycle()
 	if to.end == nil {
 		to.out.buf = wire.AppendCancel(to.out.buf, to.enc, to.versioned, wire.IntID(id))
 		to.flushLater()
 	}
 	to.mu.Unlock()
-	in.came(Body{}, in.Err())
+	r.came(Body{}, r.in.Err())
 }
 
 // owes notes that something was written to another connection. c.mu is held.

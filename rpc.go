@@ -163,12 +163,12 @@ func (r *root) Handle(ctx context.Context, call *Call, sink Sink) (Body, error) 
 }
 
 // route is that of a service that somebody offers here.
-func (r *root) route(call *Call) (to route, ok bool) {
+func (r *root) route(method string, caller *Caller) (to route, ok bool) {
 	if x := r.opts.Exports; x != nil {
-		return x.route(call)
+		return x.route(method, caller)
 	}
 	if app, ok := r.app.(router); ok {
-		return app.route(call)
+		return app.route(method, caller)
 	}
 	return to, false
 }

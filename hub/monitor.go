@@ -104,7 +104,7 @@ func (h *hub) watched(ctx context.Context, call *sabir.Call, sink sabir.Sink, ne
 func (h *hub) watch(call *sabir.Call, sink sabir.Sink) (instead sabir.Sink, done func(sabir.Body, error)) {
 	counted := h.traffic.begin(call, &sink)
 	if h.monitors.count.Load() == 0 || call.Method == Name+".monitor" {
-		return sink, func(_ sabir.Body, err error) { counted(err) }
+		return sink, counted
 	}
 	m := &h.monitors
 	begun := time.Now()
@@ -122,7 +122,7 @@ func (h *hub) watch(call *sabir.Call, sink sabir.Sink) (instead sabir.Sink, done
 		})
 	}
 	return sink, func(body sabir.Body, err error) {
-		counted(err)
+		counted(body, err)
 		e := of
 		e.At = time.Now()
 		took := e.At.Sub(begun).Seconds()

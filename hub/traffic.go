@@ -34,40 +34,76 @@ type Client struct {
 
 // traffic counts. Its methods may be called by many goroutines at once.
 type traffic struct {
-	services sync.Map // name → *counts
-	table    *sabir.Table[Traffic, sabir.None]
+	table *sabir.Table[Traffic, sabir.None]
+
+	services sync.RWMutex // guards byName
+	byName   map[string]*counts
 
 	mu   sync.Mutex
 	stop func() // of who keeps the table up to date; nil: nobody looks
 }
 
-type counts struct{ calls, failed, items, inFlight, subs atomic.Int64 }
+// counts are those of one service.
+type counts struct {
+	calls, failed, items, inFlight, subs atomic.Int64
+
+	called, subscribed func(sabir.Body, error) // what done returns: made once, not for each call
+	item               func(sabir.Item)
+}
+
+func newCounts() *counts {
+	c := new(counts)
+	c.called, c.subscribed = c.done(&c.inFlight), c.done(&c.subs)
+	c.item = func(sabir.Item) { c.items.Add(1) }
+	return c
+}
+
+// done returns what counts the end of a call.
+func (c *counts) done(gauge *atomic.Int64) func(sabir.Body, error) {
+	return func(_ sabir.Body, err error) {
+		gauge.Add(-1)
+		if err != nil {
+			c.failed.Add(1)
+		}
+	}
+}
 
 // often is how often the table is brought up to date while somebody looks.
 const often = time.Second
 
 // begin counts a call; done is its end. The items that go to its sink are
 // counted as well.
-func (t *traffic) begin(call *sabir.Call, sink *sabir.Sink) (done func(error)) {
+func (t *traffic) begin(call *sabir.Call, sink *sabir.Sink) (done func(sabir.Body, error)) {
 	service, _, _ := strings.Cut(call.Method, ".")
-	v, ok := t.services.Load(service)
-	if !ok {
-		v, _ = t.services.LoadOrStore(service, new(counts))
-	}
-	c := v.(*counts)
-	gauge := &c.inFlight
-	if *sink != nil {
-		gauge = &c.subs
-		*sink = sabir.Observed(*sink, func(sabir.Item) { c.items.Add(1) }, func(sabir.Live) {})
-	}
+	c := t.of(service)
 	c.calls.Add(1)
-	gauge.Add(1)
-	return func(err error) {
-		gauge.Add(-1)
-		if err != nil {
-			c.failed.Add(1)
-		}
+	if *sink == nil {
+		c.inFlight.Add(1)
+		return c.called
 	}
+	c.subs.Add(1)
+	*sink = sabir.Observed(*sink, c.item, func(sabir.Live) {})
+	return c.subscribed
+}
+
+// of returns the counts of a service.
+func (t *traffic) of(service string) *counts {
+	t.services.RLock()
+	c := t.byName[service]
+	t.services.RUnlock()
+	if c != nil {
+		return c
+	}
+	t.services.Lock()
+	defer t.services.Unlock()
+	if c = t.byName[service]; c == nil {
+		if t.byName == nil {
+			t.byName = make(map[string]*counts)
+		}
+		c = newCounts()
+		t.byName[strings.Clone(service)] = c
+	}
+	return c
 }
 
 // watched begins and ends the keeping of the table.
@@ -101,14 +137,14 @@ func (t *traffic) watched(_ sabir.None, listening bool) {
 }
 
 func (t *traffic) update() {
-	t.services.Range(func(name, v any) bool {
-		c := v.(*counts)
-		t.table.Set(sabir.None{}, name.(string), Traffic{
+	t.services.RLock()
+	defer t.services.RUnlock()
+	for name, c := range t.byName {
+		t.table.Set(sabir.None{}, name, Traffic{
 			Calls: int(c.calls.Load()), Failed: int(c.failed.Load()), Items: int(c.items.Load()),
 			InFlight: int(c.inFlight.Load()), Subscriptions: int(c.subs.Load()),
 		})
-		return true
-	})
+	}
 }
 
 // clients are those who are connected.
