@@ -1,7 +1,6 @@
 package sabir
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"slices"
@@ -56,41 +55,67 @@ func validID(s string) bool {
 }
 
 // believed is the last caller of a connection that was stated and taken: one
-// after the other they are mostly the same.
+// after the other they are mostly the same. Its load is kept here, and is found
+// without a map; the others' are in conn.loads while they are any.
 type believed struct {
-	raw    []byte
 	caller *Caller
+	load   *load
 }
 
 // load is what one caller has under way on a connection. spec [U8]
-type load struct{ running, subs int }
-
-// loadOf returns that of the caller that a request states. One without calls
-// under way is forgotten. c.mu is held.
-func (c *conn) loadOf(stated wire.Value) *load {
-	if stated.IsZero() {
-		return &c.load
-	}
-	if l := c.loads[string(stated.Raw)]; l != nil {
-		return l
-	}
-	return new(load)
+type load struct {
+	stated        string // the caller, as bytes; empty: the peer itself
+	running, subs int
 }
 
-// begin counts a call of the caller that a request states.
-func (c *conn) begin(in *inbound, stated wire.Value) {
-	in.load = c.loadOf(stated)
-	if !stated.IsZero() {
+func (l *load) none() bool { return l.running+l.subs == 0 }
+
+// loadOf returns that of the caller that a request states; it may be a copy.
+// c.mu is held.
+func (c *conn) loadOf(stated wire.Value) load {
+	switch {
+	case stated.IsZero():
+		return c.load
+	case c.behalf.is(stated):
+		return *c.behalf.load
+	}
+	if l := c.loads[string(stated.Raw)]; l != nil {
+		return *l
+	}
+	return load{}
+}
+
+func (b *believed) is(stated wire.Value) bool {
+	return b.load != nil && b.load.stated == string(stated.Raw)
+}
+
+// believe makes the one who is stated the last.
+func (c *conn) believe(stated wire.Value, caller *Caller) {
+	if last := c.behalf.load; last != nil && !last.none() {
 		if c.loads == nil {
 			c.loads = make(map[string]*load)
 		}
-		in.stated = string(stated.Raw)
-		c.loads[in.stated] = in.load
+		c.loads[last.stated] = last
+	}
+	l := c.loads[string(stated.Raw)]
+	if l == nil {
+		l = &load{stated: string(stated.Raw)}
+	}
+	delete(c.loads, l.stated)
+	c.behalf = believed{caller, l}
+}
+
+// begin counts a call of the caller that its request states, which onBehalf has
+// believed.
+func (c *conn) begin(in *inbound, stated wire.Value) {
+	in.load = &c.load
+	if !stated.IsZero() {
+		in.load = c.behalf.load
 	}
 	if in.windowed {
 		c.subs++
 		in.load.subs++
-		if in.stated == "" {
+		if in.load == &c.load {
 			c.account.subscribe(1)
 		}
 	} else {
@@ -104,15 +129,15 @@ func (c *conn) done(in *inbound) {
 	if in.windowed {
 		c.subs--
 		in.load.subs--
-		if in.stated == "" {
+		if in.load == &c.load {
 			c.account.subscribe(-1)
 		}
 	} else {
 		c.running--
 		in.load.running--
 	}
-	if in.stated != "" && *in.load == (load{}) {
-		delete(c.loads, in.stated)
+	if in.load.none() && len(c.loads) > 0 {
+		delete(c.loads, in.load.stated)
 	}
 }
 
@@ -125,7 +150,7 @@ func (c *conn) onBehalf(stated wire.Value) (*Caller, *Error) {
 	if !c.hub {
 		return nil, refusedCaller(`member "caller": refused from anyone but a hub`)
 	}
-	if len(c.behalf.raw) > 0 && bytes.Equal(stated.Raw, c.behalf.raw) {
+	if c.behalf.is(stated) {
 		return c.behalf.caller, nil
 	}
 	var b behalf
@@ -148,7 +173,7 @@ func (c *conn) onBehalf(stated wire.Value) (*Caller, *Error) {
 	if !c.caller.Level.Allows(caller.Level) {
 		caller.Level = c.caller.Level
 	}
-	c.behalf = believed{append(c.behalf.raw[:0], stated.Raw...), caller}
+	c.believe(stated, caller)
 	return caller, nil
 }
 

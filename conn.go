@@ -68,7 +68,7 @@ type conn struct {
 	methods   [4]string                             // the last that were called, the newest first
 	behalf    believed
 	load      load              // the peer's own
-	loads     map[string]*load  // of the callers that it states, while they have calls under way
+	loads     map[string]*load  // of other callers that it states, while they have calls under way
 	notes     []carried         // notifications in out.buf
 	behind    map[int64]carried // calls for them that nobody waits for, and that are not answered
 }

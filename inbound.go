@@ -24,7 +24,6 @@ type inbound struct {
 	counted  bool    // and each needs credit
 	deadline time.Time
 	load     *load
-	stated   string // the caller, as bytes; empty: the peer itself
 
 	ready chan struct{} // the handler that waits for room or credit may look again
 
