@@ -7,11 +7,11 @@ package wire
 // to find out each time what is next.
 
 // onceKeys is what such messages consist of beside values, in either encoding.
-var onceKeys = func() (keys [2]struct{ id, method, timeout, params, result, item, itemID, seq, lost, key, value []byte }) {
+var onceKeys = func() (keys [2]struct{ id, method, timeout, caller, params, result, item, itemID, seq, lost, key, value []byte }) {
 	for _, enc := range []Encoding{JSON, CBOR} {
 		k := &keys[enc]
 		k.id, k.method, k.timeout = key(nil, enc, 0, "id"), key(nil, enc, 1, "method"), key(nil, enc, 1, "timeout")
-		k.params, k.result = key(nil, enc, 1, "params"), key(nil, enc, 1, "result")
+		k.caller, k.params, k.result = key(nil, enc, 1, "caller"), key(nil, enc, 1, "params"), key(nil, enc, 1, "result")
 		k.item, _ = AppendString(key(nil, enc, 0, "method"), enc, MethodItem)
 		k.item = key(k.item, enc, 1, "params")
 		k.itemID, k.seq, k.lost = key(nil, enc, 0, "id"), key(nil, enc, 1, "seq"), key(nil, enc, 1, "lost")
@@ -75,14 +75,26 @@ func (p *Parser) onceCall(c *Cursor, m *Message) (members int, ok bool) {
 			return 0, false
 		}
 	}
+	if c.Literal(keys.caller) {
+		members++
+		if m.Caller, ok = p.onceMap(c); !ok {
+			return 0, false
+		}
+	}
 	if !c.Literal(keys.params) {
 		return 0, false
 	}
-	if m.Params, ok = p.onceValue(c, 2); ok {
-		inside := m.Params.Cursor()
+	m.Params, ok = p.onceMap(c)
+	return members, ok
+}
+
+// onceMap passes a member of a message that is a map.
+func (p *Parser) onceMap(c *Cursor) (v Value, ok bool) {
+	if v, ok = p.onceValue(c, 2); ok {
+		inside := v.Cursor()
 		ok = inside.Kind() == Map
 	}
-	return members, ok
+	return v, ok
 }
 
 // onceItem passes the params of an rpc.item.

@@ -79,6 +79,7 @@ func TestCallOnce(t *testing.T) {
 				{ID: IntID(7), Method: []byte("a.b"), Window: -1, Params: value},
 				{ID: IntID(-1 << 48), Method: []byte("żółw.b"), Window: -1, Params: Value{JSON, []byte("{}")}},
 				{ID: IntID(1 << 40), Method: []byte("a.b"), Window: -1, Timeout: 2.5, Params: value},
+				{ID: IntID(7), Method: []byte("a.b"), Window: -1, Timeout: 2.5, Caller: value, Params: value},
 				{ID: IntID(0), Window: -1, Result: value},
 				{ID: IntID(24), Window: -1, Result: Value{JSON, []byte("null")}},
 			} {
@@ -115,6 +116,9 @@ func TestCallOtherwise(t *testing.T) {
 		`{"id":1,"method":"a.b","timeout":1.5.5,"params":{}}`,
 		`{"id":1,"method":"a.b","timeout":00.5,"params":{}}`,
 		`{"id":1,"method":"a.b","timeout":1e3,"params":{}}`,
+		`{"id":1,"method":"a.b","caller":[],"params":{}}`,
+		`{"id":1,"method":"a.b","caller":null,"params":{}}`,
+		`{"id":1,"method":"a.b","caller":{},"caller":{},"params":{}}`,
 		`{"id":1,"method":"a.b","params":{},"extra":1}`,
 		`{"id":1,"method":"a.b","params":{},"id":1}`,
 		`{"id":1,"method":"a.b","params":{"a":1,"a":2}}`,
