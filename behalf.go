@@ -116,11 +116,14 @@ func (c *conn) begin(in *inbound, stated wire.Value) {
 		c.subs++
 		in.load.subs++
 		if in.load == &c.load {
-			c.account.subscribe(1)
+			c.account.add(subscriptions, 1)
 		}
 	} else {
 		c.running++
 		in.load.running++
+		if in.load == &c.load && in.load.running > freeCalls {
+			c.account.add(inFlight, 1)
+		}
 	}
 }
 
@@ -130,9 +133,12 @@ func (c *conn) done(in *inbound) {
 		c.subs--
 		in.load.subs--
 		if in.load == &c.load {
-			c.account.subscribe(-1)
+			c.account.add(subscriptions, -1)
 		}
 	} else {
+		if in.load == &c.load && in.load.running > freeCalls {
+			c.account.add(inFlight, -1)
+		}
 		c.running--
 		in.load.running--
 	}

@@ -161,7 +161,7 @@ func (c *conn) fail(why error) {
 		o.lost(c.out.sent(o))
 	}
 	c.out.drop(c)
-	c.account.hold(-c.held, 0)
+	c.account.add(received, -c.held)
 	c.held = 0
 	c.role.stop()
 	c.goroutines.Add(1)

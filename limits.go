@@ -21,6 +21,10 @@ func (l Limits) maxQueue() int  { return max(maxQueue, 4*l.Message) }
 // maxCallerSubs is how many subscriptions a caller may have on all connections: each takes about 12 KiB.
 func (l Limits) maxCallerSubs() int { return max(4*l.Connections, l.Subscriptions) }
 
+// maxCallerCalls is how many calls a caller may have in flight on all connections, beyond freeCalls on each: with its
+// goroutine each takes some 10 KiB.
+func (l Limits) maxCallerCalls() int { return max(4*l.Connections, l.InFlight) }
+
 // maxReceived is how much the messages of a caller may take. spec [B6]
 func (l Limits) maxReceived() int { return max(maxCallerReceived, 8*l.Message) }
 
@@ -53,8 +57,11 @@ const (
 	maxCallerQueue   = 64 << 20 // and over which they end
 	// maxCallerReceived is for messages that are on their way and for the params of calls that run.
 	maxCallerReceived = 32 << 20
-	maxStall          = 10 * time.Second
-	drainTime         = 10 * time.Second
+	// freeCalls is how many calls in flight a connection has that its caller's account does not hear of: most have no
+	// more, and all connections of a caller meet there.
+	freeCalls = 4
+	maxStall  = 10 * time.Second
+	drainTime = 10 * time.Second
 
 	// shortQueue is how many bytes may wait before items stay in their streams:
 	// the short queue of spec [O4]. A reply waits for at most this and a message.

@@ -27,6 +27,11 @@ type remote struct {
 
 func serveTCP(t *testing.T, h sabir.Handler) *remote {
 	t.Helper()
+	return serveTCPWith(t, h, sabir.Limits{})
+}
+
+func serveTCPWith(t *testing.T, h sabir.Handler, limits sabir.Limits) *remote {
+	t.Helper()
 	r := &remote{env: transport.Env{StateHome: t.TempDir(), UID: -1}}
 	dir, err := r.env.ServiceDir("probe")
 	if err != nil {
@@ -43,7 +48,7 @@ func serveTCP(t *testing.T, h sabir.Handler) *remote {
 	ready, done := make(chan []transport.Address, 1), make(chan error, 1)
 	go func() {
 		done <- sabir.ListenAndServe(ctx, "sabir://127.0.0.1:0", h, &sabir.ServeOptions{
-			Log: quiet, Env: r.env, Grace: time.Millisecond, Listen: []string{"tcp:127.0.0.1:0"},
+			Log: quiet, Env: r.env, Grace: time.Millisecond, Limits: limits, Listen: []string{"tcp:127.0.0.1:0"},
 			Ready: func(all []transport.Address) { ready <- all },
 		})
 	}()

@@ -60,11 +60,7 @@ func (r *role) init(c *conn) {
 	if c.t.Lends() {
 		r.reader.SetLender(src)
 	}
-	r.reader.SetRoom(func(bytes int) bool {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		return c.hold(bytes)
-	})
+	r.reader.SetRoom(c.holds)
 	r.canLead = c.t.SetReadDeadline(time.Time{}) == nil
 	r.timer = time.AfterFunc(time.Hour, r.tick)
 	r.timer.Stop()

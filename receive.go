@@ -162,10 +162,12 @@ func (c *conn) admit(m *wire.Message) (*Caller, *Error) {
 		return refuse(busy("queue", "too much unsent"))
 	case m.Window >= 0 && c.loadOf(m.Caller).subs >= c.limits.Subscriptions:
 		return refuse(busy("subscriptions", "over %d subscriptions on one connection", c.limits.Subscriptions))
-	case m.Window >= 0 && m.Caller.IsZero() && c.account.subscribed(c.limits.maxCallerSubs()):
-		return refuse(busy("subscriptions", "over %d subscriptions of one caller", c.limits.maxCallerSubs()))
+	case m.Window >= 0 && m.Caller.IsZero() && c.account.full(subscriptions, 1, c.limits.maxCallerSubs()):
+		return refuse(busy("subscriptions", "%s", c.account.excess(subscriptions, 1, c.limits.maxCallerSubs())))
 	case m.Window < 0 && c.loadOf(m.Caller).running >= c.limits.InFlight:
 		return refuse(busy("in_flight", "over %d calls in flight on one connection", c.limits.InFlight))
+	case m.Window < 0 && m.Caller.IsZero() && c.load.running >= freeCalls && c.account.full(inFlight, 1, c.limits.maxCallerCalls()):
+		return refuse(busy("in_flight", "%s", c.account.excess(inFlight, 1, c.limits.maxCallerCalls())))
 	case c.handler == nil:
 		return refuse(notFound(string(m.Method), string(m.Method), nil))
 	}

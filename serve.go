@@ -333,9 +333,15 @@ func (s *server) accept(t *transport.Conn) bool {
 }
 
 func (s *server) refuse(t *transport.Conn) {
-	e, _ := toWire(busy("connections", "over %d connections of one caller", s.opts.Limits.Connections))
+	e, _ := toWire(s.oneMore())
 	t.Write(wire.AppendErrorResponse(nil, wire.JSON, false, wire.NullID, e))
 	t.Close()
+}
+
+// oneMore says why a connection is one too many.
+func (s *server) oneMore() *Error {
+	most := s.opts.Limits.Connections
+	return busy("connections", "over %d connections of one caller, or an equal share of the %d of all callers", most, togetherTimes*most)
 }
 
 func (s *server) newConn(t *transport.Conn, caller Caller, acc *account) *conn {

@@ -194,7 +194,7 @@ func (st *stranger) welcome(c *conn, id wire.ID, answer string, who auth.Credent
 	s := st.server
 	acc := s.accounts.open(who.ID)
 	if acc == nil {
-		c.respond(id, busy("connections", "over %d connections of one caller", s.opts.Limits.Connections))
+		c.respond(id, s.oneMore())
 		c.part(errors.New("too many connections of one credential"))
 		st.leave(auth.Known)
 		return

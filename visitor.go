@@ -110,7 +110,7 @@ func (v *Visitor) enter(who auth.Credential) error {
 	}
 	if v.account == nil {
 		if v.account = s.accounts.open(who.ID); v.account == nil {
-			return busy("connections", "over %d connections of one caller", s.opts.Limits.Connections)
+			return s.oneMore()
 		}
 	}
 	v.ids = append(v.ids, who.ID)
@@ -147,6 +147,19 @@ func (v *Visitor) Close() error {
 	return v.Conn.Close()
 }
 
+// Hold counts bytes that requests of the visit take for its caller, or gives them
+// back if they are negative. The error is an [*Error], rpc.Busy: the caller has too
+// much of that on all of his connections, and nothing was counted. spec [B6]
+func (v *Visitor) Hold(bytes int) error {
+	v.mu.Lock()
+	acc := v.account
+	v.mu.Unlock()
+	if !acc.take(received, bytes, v.door.Limits().maxReceived()) {
+		return tooMuch()
+	}
+	return nil
+}
+
 // release gives back what the visit counts for.
 func (v *Visitor) release() {
 	v.mu.Lock()
@@ -170,6 +183,13 @@ func (v *Visitor) release() {
 	}
 }
 
+// Holder is what keeps messages before they are read from it, and counts their
+// bytes by the function that it is given: more, or less if they are negative.
+// false: they are too many, and it has to end with [wire.ErrNoRoom]. spec [B6]
+type Holder interface {
+	HoldWith(hold func(bytes int) bool)
+}
+
 // Attach makes the visit a connection like others, whose framings (spec/framings.md)
 // are what rw reads and writes: a WebSocket. caller is nil for a stranger, who
 // has to show a bearer first; welcomed is called when it has, and with a caller
@@ -179,6 +199,11 @@ func (v *Visitor) Attach(rw io.ReadWriteCloser, caller *Caller, welcomed func())
 	peer := v.t.Peer()
 	t := transport.NewConn(rw, peer)
 	v.release()
+	hold := func(c *conn) {
+		if h, ok := rw.(Holder); ok {
+			h.HoldWith(c.holds)
+		}
+	}
 	if caller == nil {
 		deadline := v.deadline
 		if deadline.IsZero() { // on a unix socket, where this one request is somebody else's
@@ -188,7 +213,9 @@ func (v *Visitor) Attach(rw io.ReadWriteCloser, caller *Caller, welcomed func())
 		if !v.secure() {
 			st.exchange, st.needs = auth.NewExchange(s.store, nil), auth.MechanismFor(nil)
 		}
-		s.await(s.newConn(t, Caller{Peer: peer}, nil), deadline, st)
+		c := s.newConn(t, Caller{Peer: peer}, nil)
+		hold(c)
+		s.await(c, deadline, st)
 		return
 	}
 	welcomed()
@@ -209,6 +236,7 @@ func (v *Visitor) Attach(rw io.ReadWriteCloser, caller *Caller, welcomed func())
 	if caller.Credential != "" {
 		s.enter(caller.Credential, c)
 	}
+	hold(c)
 	s.begin(c)
 	if caller.Credential != "" && !s.store.Valid(v.who) {
 		c.close() // it was revoked while nobody would have told us

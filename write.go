@@ -1,6 +1,7 @@
 package sabir
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -57,7 +58,7 @@ func (o *output) sent(call *outbound) bool { return call.start < o.taken }
 func (o *output) drop(c *conn) {
 	o.buf, o.spare = nil, nil
 	o.release()
-	c.account.charge(-o.charged)
+	c.account.add(unsent, -o.charged)
 	o.charged = 0
 }
 
@@ -261,13 +262,13 @@ func (c *conn) charge() {
 	counts := max(0, n-2*shortQueue)
 	if d := counts - c.out.charged; d != 0 {
 		c.out.charged = counts
-		c.account.charge(d)
+		c.account.add(unsent, d)
 	}
 	switch {
 	case n >= c.limits.maxQueue():
 		c.fail(fmt.Errorf("over %d bytes unsent", c.limits.maxQueue()))
-	case counts > 0 && c.account.overrun():
-		c.fail(fmt.Errorf("over %d bytes unsent on all connections of the caller", maxCallerQueue))
+	case counts > 0 && c.account.full(unsent, 0, maxCallerQueue):
+		c.fail(errors.New(c.account.excess(unsent, 0, maxCallerQueue)))
 	}
 }
 
@@ -277,14 +278,21 @@ func (c *conn) hold(bytes int) bool {
 	if bytes == 0 || c.end != nil {
 		return bytes <= 0 // after the end fail has given all back
 	}
-	if !c.account.hold(bytes, c.limits.maxReceived()) {
+	if !c.account.take(received, bytes, c.limits.maxReceived()) {
 		return false
 	}
 	c.held += bytes
 	return true
 }
 
+// holds is hold for who does not have c.mu.
+func (c *conn) holds(bytes int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.hold(bytes)
+}
+
 // crowded reports whether new requests have to be refused. spec [O5]
 func (c *conn) crowded() bool {
-	return c.out.unsent() > c.limits.busyQueue() || c.account.crowded()
+	return c.out.unsent() > c.limits.busyQueue() || c.account.full(unsent, 0, busyCallerQueue)
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/sabir-ipc/sabir/examples/probe"
 )
 
@@ -231,5 +232,70 @@ func TestNothingIsLeft(t *testing.T) {
 			buf := make([]byte, 1<<20)
 			t.Fatalf("%d goroutines, %d before\n%s", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])
 		}
+	}
+}
+
+// What comes in bodies and in messages of WebSockets counts for its caller, on all connections together, until it is
+// done with.
+//
+// clause: B6
+func TestReceivedOfOneCaller(t *testing.T) {
+	s := serve(t, probe.New(), nil)
+	const size = 7 << 20
+	head := `{"id":1,"method":"probe.echo","params":{"text":"`
+	most := strings.Repeat("x", size)
+	var finish []func() string
+	for n := range 6 {
+		if n%2 == 0 {
+			conn := s.dial(t, "tcp")
+			conn.SetDeadline(time.Now().Add(20 * time.Second))
+			fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\nAuthorization: Bearer %s\r\n\r\n%s%s",
+				len(head)+size+3, s.token, head, most)
+			finish = append(finish, func() string {
+				io.WriteString(conn, `"}}`)
+				answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				if err != nil {
+					return err.Error()
+				}
+				return answer.Status
+			})
+			continue
+		}
+		ws := dialSocket(t, s, s.token, "")
+		message, err := ws.Writer(t.Context(), websocket.MessageText)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(message, head+most)
+		finish = append(finish, func() string {
+			io.WriteString(message, `"}}`)
+			message.Close()
+			return hear(t, ws)
+		})
+	}
+	time.Sleep(200 * time.Millisecond) // all that fits has been read
+	refused := map[string]int{}
+	for _, f := range finish {
+		switch got := f(); {
+		case strings.HasPrefix(got, "429 "):
+			refused["HTTP"]++
+		case strings.HasPrefix(got, `{"id":null,"error":{"code":-32003,`):
+			refused["WebSocket"]++
+		case !strings.HasPrefix(got, "400 ") && !strings.HasPrefix(got, "200 ") && !strings.HasPrefix(got, `{"id":1,`):
+			t.Errorf("%.200s", got)
+		}
+	}
+	if n := refused["HTTP"] + refused["WebSocket"]; n < 2 || n == len(finish) {
+		t.Errorf("refused: %v", refused)
+	}
+	for try := 0; ; try++ { // and all is given back
+		got, _ := s.do(t, http.DefaultClient, "POST", "/probe.echo", `{"text":"`+most+`"}`)
+		if got != http.StatusTooManyRequests {
+			break
+		}
+		if try == 50 {
+			t.Fatal(got)
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
 }

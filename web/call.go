@@ -283,9 +283,17 @@ func (v *visit) body() ([]byte, error) {
 	control.SetReadDeadline(time.Now().Add(bodyTime))
 	var buf bytes.Buffer
 	buf.Grow(int(min(max(v.r.ContentLength, 0), 64<<10)) + bytes.MinRead)
-	_, err := buf.ReadFrom(io.LimitReader(v.r.Body, limit+1))
+	var busy error
+	held := &holding{Reader: io.LimitReader(v.r.Body, limit+1), hold: func(bytes int) bool {
+		busy = v.visitor.Hold(bytes)
+		return busy == nil
+	}}
+	_, err := buf.ReadFrom(held)
+	v.held = held.counted
 	control.SetReadDeadline(time.Time{})
 	switch {
+	case busy != nil:
+		return nil, busy
 	case err != nil:
 		return nil, invalid("", "the body is not whole: %v", err)
 	case int64(buf.Len()) > limit:

@@ -58,6 +58,9 @@ type frames struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	max    atomic.Int64 // bytes of a message; grows when the caller is known
+	hold   func(bytes int) bool
+	held   int   // bytes of in that are counted
+	broken error // what Read returns when in is empty
 
 	kind  websocket.MessageType // of the reader; zero before the first
 	in    []byte                // what Read has not returned
@@ -74,9 +77,15 @@ type frames struct {
 
 var errKind = errors.New("text and binary frames on one WebSocket")
 
+// HoldWith has what messages take counted until they have been read.
+func (f *frames) HoldWith(hold func(bytes int) bool) { f.hold = hold }
+
 // Read returns what messages hold, each ended as its framing ends it.
 func (f *frames) Read(p []byte) (int, error) {
 	for len(f.in) == 0 {
+		if f.broken != nil {
+			return 0, f.broken
+		}
 		if err := f.next(); err != nil {
 			return 0, err
 		}
@@ -88,6 +97,10 @@ func (f *frames) Read(p []byte) (int, error) {
 
 // next reads one message. A part of one that is too long is enough: the core then says so, and closes.
 func (f *frames) next() error {
+	if f.held > 0 {
+		f.hold(-f.held)
+		f.held = 0
+	}
 	kind, r, err := f.ws.Reader(f.ctx)
 	if err != nil {
 		var network net.Error
@@ -98,14 +111,6 @@ func (f *frames) next() error {
 	buf := bytes.NewBuffer(f.spare[:0])
 	const headRoom = 5 // for the head of a byte string
 	buf.Write(make([]byte, headRoom))
-	if _, err := buf.ReadFrom(io.LimitReader(r, f.max.Load()+1)); err != nil {
-		return err
-	}
-	f.spare = buf.Bytes()
-	if cap(f.spare) > 64<<10 {
-		f.spare = nil
-	}
-	message := buf.Bytes()[headRoom:]
 	first := f.kind == 0
 	switch {
 	case first:
@@ -115,6 +120,26 @@ func (f *frames) next() error {
 		f.ws.Close(websocket.StatusUnsupportedData, errKind.Error())
 		return errKind
 	}
+	held := &holding{Reader: io.LimitReader(r, f.max.Load()+1), hold: f.hold}
+	_, err = buf.ReadFrom(held)
+	f.held = held.counted
+	if first && errors.Is(err, wire.ErrNoRoom) {
+		// The core wants to know first in which encoding to say so.
+		f.broken = err
+		f.in = []byte("{")
+		if kind == websocket.MessageBinary {
+			f.in = wire.Magic[:]
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	f.spare = buf.Bytes()
+	if cap(f.spare) > 64<<10 {
+		f.spare = nil
+	}
+	message := buf.Bytes()[headRoom:]
 	if kind == websocket.MessageText {
 		for i, b := range message {
 			if b == '\n' || b == '\r' {

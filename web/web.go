@@ -149,6 +149,7 @@ type visit struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	visitor *sabir.Visitor
+	held    int // bytes of the body that count for the caller
 }
 
 // ServeHTTP answers one request.
@@ -168,6 +169,7 @@ func (h *house) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		v.refuse(refused)
 		return
 	}
+	defer func() { v.visitor.Hold(-v.held) }()
 	v.route()
 }
 
