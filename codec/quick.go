@@ -3,7 +3,6 @@ package codec
 import (
 	"math"
 	"reflect"
-	"slices"
 	"unicode/utf8"
 	"unsafe"
 
@@ -51,12 +50,13 @@ func (d *decoder) quick(p *plan, at unsafe.Pointer, depth int) bool {
 		if !ok {
 			return false
 		}
-		i := slices.Index(p.cases, unsafe.String(unsafe.SliceData(d.c.Buf[from:to]), to-from))
-		if i < 0 {
-			return false
+		for _, name := range p.cases {
+			if name == string(d.c.Buf[from:to]) {
+				*(*string)(at) = name
+				return true
+			}
 		}
-		*(*string)(at) = p.cases[i]
-		return true
+		return false
 	case opInt:
 		n, ok := d.c.PlainInt()
 		if !ok || p.bounded && (float64(n) < p.min || float64(n) > p.max) {
