@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any, Dict, List, Optional
 
-from . import connect
+from . import connect, tree
 from .clientcore import Event
 from .errors import DeadlineExceeded, OutcomeUnknown, Refused, SabirError, Unavailable
 
@@ -16,7 +16,7 @@ class Usage(Exception):
     pass
 
 
-def arguments(words: List[str], member: Optional[Dict[str, Any]]) -> Dict[str, Any]:
+def arguments(words: List[str], service: tree.Tree, member: Optional[tree.Tree]) -> Dict[str, Any]:
     """name=text by the declared type, name:=json, and values in declared order."""
     fields = {f["name"]: f["type"] for f in member["params"]} if member else {}
     order, params = list(fields), {}  # type: List[str], Dict[str, Any]
@@ -33,7 +33,7 @@ def arguments(words: List[str], member: Optional[Dict[str, Any]]) -> Dict[str, A
             except ValueError as e:
                 raise Usage(f"{name}: {e}") from None
         else:
-            kind = fields.get(name, {}).get("kind", "string")
+            kind = tree.kind(service, fields.get(name, {"kind": "string"}))
             params[name] = text
             if kind in ("bool", "int", "float", "any", "list", "map", "struct", "union"):
                 try:
@@ -63,9 +63,9 @@ def run(o: argparse.Namespace) -> int:
         if o.command == "describe":
             print(json.dumps(c.describe(service), ensure_ascii=False, indent=2))
             return 0
-        tree = c.describe(service)
-        member = next((m for m in tree["members"] if m["name"] == name), None)
-        params = arguments(o.words, member)
+        described = c.describe(service)
+        member = tree.member(described, name)
+        params = arguments(o.words, described, member)
         kind = member["kind"] if member else "method"
         if o.command == "watch" and kind != "method" and kind != "stream":
             for e in c.watch(o.member, params):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Set
 
 Tree = Dict[str, Any]
 LEVELS = {"none": 0, "read": 1, "write": 2, "admin": 3}
@@ -24,6 +24,16 @@ def member(service: Tree, name: str) -> Optional[Tree]:
             found: Tree = m
             return found
     return None
+
+
+def kind(service: Tree, of: Tree) -> str:
+    """The kind of a type, by whatever name it goes."""
+    named = {t["name"]: t["type"] for t in service.get("types", [])}
+    seen: Set[str] = set()
+    while of["kind"] == "named" and of["name"] in named and of["name"] not in seen:
+        seen.add(of["name"])
+        of = named[of["name"]]
+    return str(of["kind"])
 
 
 def similar(word: str, names: List[str]) -> Optional[str]:
