@@ -57,16 +57,13 @@ func newCall(ctx context.Context, method string, params any, window int) (Call, 
 	return Call{Method: method, Params: body, Window: window, Caller: CallerOf(ctx)}, err
 }
 
-// defaultWindow is how many items a reader of ours is ready for: enough that a
-// producer is not held up while credit travels, few enough to hold in memory.
-const defaultWindow = 256
-
 // Items reads a stream, item by item. Leaving the loop cancels the call. An
 // error is the last thing the loop gets. T is the type of the items, or Body.
 func Items[T any](ctx context.Context, h Handler, method string, params any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
 		call, err := newCall(ctx, method, params, defaultWindow)
+		call.grows = true // items wait at their source, where they do not grow old
 		if err != nil {
 			yield(zero, err)
 			return

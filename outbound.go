@@ -154,7 +154,7 @@ func (c *conn) call(ctx context.Context, call *Call, sink Sink, result func(wire
 	if from, ok := sink.(interface{ passCredit(func(int64)) bool }); ok && o.window > 0 {
 		passes = from.passCredit(func(n int64) { c.more(o, n) })
 	}
-	used := 0
+	left := credit{window: o.window, left: o.window, grows: call.grows}
 	for {
 		arrived, err := c.await(ctx, o)
 		if err != nil {
@@ -167,12 +167,11 @@ func (c *conn) call(ctx context.Context, call *Call, sink Sink, result func(wire
 				c.forget(o)
 				return err
 			}
-			if a.live == nil {
-				used++
+			if a.live != nil || passes {
+				continue
 			}
-			if o.window > 0 && !passes && used >= (o.window+1)/2 {
-				c.more(o, int64(used))
-				used = 0
+			if more := left.use(len(a.item.Value.Raw)); more > 0 {
+				c.more(o, int64(more))
 			}
 		}
 		if len(arrived) > 0 {
@@ -347,6 +346,7 @@ func (c *conn) more(o *outbound, n int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.end == nil && !o.done {
+		o.window = max(o.window, int(n)) // of one that grows: never is more given at once
 		c.out.buf = wire.AppendMore(c.out.buf, c.enc, c.versioned, wire.IntID(o.id), n)
 		c.flush()
 	}

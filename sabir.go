@@ -59,7 +59,8 @@ type Call struct {
 	Caller Caller
 	Notify bool // nobody waits for the result
 
-	hub string // the id of the hub that passes it on; empty: what is called for is this process
+	grows bool   // its window may
+	hub   string // the id of the hub that passes it on; empty: what is called for is this process
 }
 
 // Position is a place in a topic from which to go on. spec [S12]
