@@ -23,6 +23,9 @@
 // structs is a union. Structs, enums and unions are described by their names, other
 // types with those that [Bounded] and [Named] give them.
 //
+// The texts of a value of up to 512 bytes are parts of one string: who keeps one of
+// them for long keeps them all, and may rather keep a copy ([strings.Clone]).
+//
 // A Codec may be used by any number of goroutines. The rules are in spec/types.md.
 package codec
 
