@@ -192,45 +192,41 @@ func refusedCaller(format string, args ...any) *Error {
 // other they are mostly the same.
 type statement struct {
 	to     *conn
-	caller Caller
+	caller *Caller
 	hub    string
-	raw    wire.Value
-	burden *burden
+	burden *burden // and in it, how that is written
 }
 
 // says reports whether that is what would be said of a caller.
 func (s *statement) says(to *conn, c *Caller, hub string) bool {
-	return s != nil && s.to == to && s.hub == hub && s.caller.Name == c.Name && s.caller.Level == c.Level &&
-		s.caller.Peer.Known == c.Peer.Known && s.caller.Peer.UID == c.Peer.UID && slices.Equal(s.caller.Via, c.Via)
+	if s == nil || s.to != to || s.hub != hub {
+		return false
+	}
+	is := s.caller
+	return is == c || is.Name == c.Name && is.Level == c.Level &&
+		is.Peer.Known == c.Peer.Known && is.Peer.UID == c.Peer.UID && slices.Equal(is.Via, c.Via)
 }
 
-// state writes a caller as the member of a request that goes on by way of hub.
-// What was stated last is kept with the connection that the call came from, for
-// there it is mostly one caller; else with this one.
+// state writes a caller, who is not changed any more, as the member of a request
+// that goes on by way of hub, and keeps that as last.
 func (c *conn) state(last *atomic.Pointer[statement], caller *Caller, hub string) (*statement, error) {
-	if s := last.Load(); s.says(c, caller, hub) {
-		return s, nil
-	}
-	raw, err := state(*caller, hub, c.enc) // which is known of a connection over which there was an answer
+	raw, err := appendCaller(nil, c.enc, caller, hub) // a connection over which there was an answer has its encoding
 	if err != nil {
 		return nil, err
 	}
-	s := &statement{c, *caller, hub, raw, c.burdens.of(string(raw.Raw))}
+	s := &statement{c, caller, hub, c.burdens.of(wire.Value{Enc: c.enc, Raw: raw})}
 	last.Store(s)
 	return s, nil
 }
 
-// state is conn.state, anew.
-// spec [U1], [U3]
-func state(caller Caller, hub string, enc wire.Encoding) (wire.Value, error) {
-	b := behalf{Via: append(append(make([]string, 0, len(caller.Via)+1), caller.Via...), hub)}
-	for _, id := range caller.Via {
-		if id == hub {
-			return wire.Value{}, refusedCaller(`member "caller": %q was here before`, hub)
-		}
+// appendCaller writes the member caller. spec [U1], [U3]
+func appendCaller(dst []byte, enc wire.Encoding, caller *Caller, hub string) ([]byte, error) {
+	if slices.Contains(caller.Via, hub) {
+		return dst, refusedCaller(`member "caller": %q was here before`, hub)
 	}
+	b := behalf{Via: append(slices.Clone(caller.Via), hub)}
 	if len(b.Via) > maxVia {
-		return wire.Value{}, refusedCaller(`member "caller": over %d hubs`, maxVia)
+		return dst, refusedCaller(`member "caller": over %d hubs`, maxVia)
 	}
 	if validID(caller.Name) {
 		b.Name = &caller.Name
@@ -241,6 +237,5 @@ func state(caller Caller, hub string, enc wire.Encoding) (wire.Value, error) {
 	if caller.Level != NoAccess {
 		b.Level = &caller.Level
 	}
-	raw, err := codec.AppendAny(nil, enc, &b)
-	return wire.Value{Enc: enc, Raw: raw}, err
+	return codec.AppendAny(dst, enc, &b)
 }

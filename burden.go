@@ -3,6 +3,8 @@ package sabir
 import (
 	"sync"
 	"sync/atomic"
+
+	"github.com/sabir-ipc/sabir/wire"
 )
 
 // burden is what a connection carries for one caller on whose behalf calls go
@@ -12,7 +14,7 @@ import (
 //
 // Its methods may be called by many goroutines at once, hence the atomics.
 type burden struct {
-	caller  string       // as he is stated
+	caller  wire.Value   // as he is stated
 	all     atomic.Int64 // what follows together; gone, if it is forgotten
 	running atomic.Int64 // calls
 	subs    atomic.Int64 // subscriptions
@@ -30,17 +32,17 @@ type burdens struct {
 }
 
 // of returns the burden of a caller, made if need be.
-func (bs *burdens) of(caller string) *burden {
+func (bs *burdens) of(caller wire.Value) *burden {
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
-	b := bs.all[caller]
+	b := bs.all[string(caller.Raw)]
 	if b == nil {
 		bs.sweep()
 		b = &burden{caller: caller}
 		if bs.all == nil {
 			bs.all = make(map[string]*burden)
 		}
-		bs.all[caller] = b
+		bs.all[string(caller.Raw)] = b
 	}
 	return b
 }

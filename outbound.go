@@ -243,15 +243,20 @@ func (c *conn) head(ctx context.Context, m *wire.Message, call *Call) (part carr
 		}
 	}
 	if hub := cmp.Or(call.hub, c.as); hub != "" {
+		// What was stated last is kept with the connection that the call came from,
+		// for there it is mostly one caller; else with this one.
 		last := &c.stated
 		if in, ok := ctx.(*inbound); ok {
 			last = &in.c.stated
 		}
-		s, err := c.state(last, &call.Caller, hub)
-		if err != nil {
-			return part, err
+		s := last.Load()
+		if !s.says(c, &call.Caller, hub) {
+			caller := call.Caller
+			if s, err = c.state(last, &caller, hub); err != nil {
+				return part, err
+			}
 		}
-		m.Caller = s.raw
+		m.Caller = s.burden.caller
 		return c.carry(s.burden, call)
 	}
 	return part, nil

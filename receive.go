@@ -96,12 +96,7 @@ func (c *conn) request(m *wire.Message, mine bool) {
 		e = tooMuch()
 	}
 	if e != nil {
-		c.stats.failed.Add(1)
-		if !m.ID.IsZero() {
-			c.respond(m.ID, e)
-		} else {
-			c.log.Debug("sabir: notification refused", "method", wire.Clip(string(m.Method)), "err", e)
-		}
+		c.refuseOne(m, e)
 		return
 	}
 	var in *inbound
@@ -122,7 +117,7 @@ func (c *conn) request(m *wire.Message, mine bool) {
 		c.served.add(in)
 	}
 	if in.passed != nil {
-		in.passed.send()
+		in.passed.send(m)
 		return
 	}
 	if mine && !in.windowed {
@@ -142,6 +137,15 @@ func (c *conn) request(m *wire.Message, mine bool) {
 		in.finish(body, err)
 		c.flush()
 	}()
+}
+
+func (c *conn) refuseOne(m *wire.Message, e *Error) {
+	c.stats.failed.Add(1)
+	if !m.ID.IsZero() {
+		c.respond(m.ID, e)
+	} else {
+		c.log.Debug("sabir: notification refused", "method", wire.Clip(string(m.Method)), "err", e)
+	}
 }
 
 func tooMuch() *Error {

@@ -83,9 +83,9 @@ func (c *conn) routed(m *wire.Message, caller *Caller) *inbound {
 	return &r.in
 }
 
-// send passes the call on. Nothing is flushed there yet. The lock of the
+// send passes the call on that came in m. Nothing is flushed there yet. The lock of the
 // connection that it came from is held, but not while the other has its own.
-func (r *relayed) send() {
+func (r *relayed) send(m *wire.Message) {
 	c := r.in.c
 	c.mu.Unlock()
 	if r.watch != nil {
@@ -93,7 +93,7 @@ func (r *relayed) send() {
 	}
 	c.stats.calls.Add(1)
 	c.stats.inFlight.Add(1)
-	id, err := r.to.sendOn(r)
+	id, err := r.to.sendOn(r, m)
 	if err != nil {
 		r.came(Body{}, err)
 	}
@@ -110,38 +110,42 @@ func (r *relayed) send() {
 	}
 }
 
-// sendOn writes the request of another connection's call.
-func (c *conn) sendOn(r *relayed) (id int64, err error) {
-	m := wire.Message{Method: []byte(r.method), Window: NoWindow, Trace: r.call.Trace}
-	if since := r.call.Since; since != nil {
-		m.Since = &wire.Since{Epoch: since.Epoch, Seq: since.Seq}
+// sendOn writes the request of another connection's call, which is the message
+// that it came in but for a few members.
+func (c *conn) sendOn(r *relayed, m *wire.Message) (id int64, err error) {
+	s := r.in.c.stated.Load()
+	if !s.says(c, r.in.caller, r.hub) {
+		if s, err = c.state(&r.in.c.stated, r.in.caller, r.hub); err != nil {
+			return 0, err
+		}
+	}
+	m.Caller = s.burden.caller
+	if r.method != r.call.Method {
+		m.Method = []byte(r.method)
 	}
 	if at := r.in.deadline; !at.IsZero() {
 		if m.Timeout = time.Until(at).Seconds(); m.Timeout <= 0 {
 			return 0, context.DeadlineExceeded
 		}
 	}
-	s, err := c.state(&r.in.c.stated, r.in.caller, r.hub)
-	if err != nil {
-		return 0, err
-	}
-	m.Caller = s.raw
 	part, err := c.carry(s.burden, &r.call)
 	if err != nil {
 		return 0, err
 	}
 	o := &r.out
 	c.mu.Lock()
-	err = c.append(o, &m, &r.call, part)
+	err = c.append(o, m, &r.call, part)
 	switch {
 	case err != nil:
-		part.unload()
 	case o.done: // it was too much for the connection, which has ended
 		err = o.err
 	default:
 		o.back, id = r, o.id
 	}
 	c.mu.Unlock()
+	if err != nil {
+		part.unload()
+	}
 	if err == errNotSent {
 		err = &Unanswered{Err: c.why()}
 	}

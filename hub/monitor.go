@@ -106,7 +106,12 @@ func (h *hub) watch(call *sabir.Call, sink sabir.Sink) (instead sabir.Sink, done
 	if h.monitors.count.Load() == 0 || call.Method == Name+".monitor" {
 		return sink, counted
 	}
-	m := &h.monitors
+	return h.monitors.follow(call, sink, counted)
+}
+
+// follow tells the monitors of a call and of all that it brings. It is apart from
+// watch, whose stack each connection has.
+func (m *monitors) follow(call *sabir.Call, sink sabir.Sink, counted func(sabir.Body, error)) (instead sabir.Sink, done func(sabir.Body, error)) {
 	begun := time.Now()
 	of := Event{At: begun, ID: int(m.calls.Add(1)), Kind: "call", From: nameOf(call.Caller), Method: call.Method}
 	m.tell(seen{Event: of, params: call}, call.Params)
