@@ -103,7 +103,7 @@ func (p carried) unload() {
 // leaveBehind is for a call that nobody waits for any more: it is carried until
 // it is answered. c.mu is held.
 func (c *conn) leaveBehind(o *outbound) {
-	delete(c.made, o.id)
+	c.made.remove(o.id)
 	if o.carried.by != nil {
 		if c.behind == nil {
 			c.behind = make(map[int64]carried)
@@ -113,9 +113,10 @@ func (c *conn) leaveBehind(o *outbound) {
 }
 
 // putDown is for the answer of one that was left behind. c.mu is held.
-func (c *conn) putDown(id int64) {
-	if part, ok := c.behind[id]; ok {
-		delete(c.behind, id)
+func (c *conn) putDown(id wire.ID) {
+	n, _ := id.Int()
+	if part, ok := c.behind[n]; ok {
+		delete(c.behind, n)
 		part.unload()
 	}
 }

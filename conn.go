@@ -56,7 +56,7 @@ type conn struct {
 	goneAway  bool  // the peer sent rpc.goaway
 	left      bool  // and we went
 	refused   error // what the peer said to no call in particular
-	made      map[int64]*outbound
+	made      numbered[outbound]
 	waiting   []*outbound // those whose caller is blocked, waiting
 	lastID    int64
 	onClose   func()
@@ -94,10 +94,10 @@ type connConfig struct {
 var errClosed = errors.New("connection closed")
 
 func newConn(t *transport.Conn, cfg connConfig) *conn {
+	caller := cfg.caller // by itself, or all of cfg would be kept
 	c := &conn{
-		t: t, handler: cfg.handler, base: cfg.base, log: cfg.log, caller: &cfg.caller, hub: cfg.hub, as: cfg.as,
+		t: t, handler: cfg.handler, base: cfg.base, log: cfg.log, caller: &caller, hub: cfg.hub, as: cfg.as,
 		account: cfg.account, stats: cfg.stats, limits: cfg.limits.filled(), onClose: cfg.onClose, goroutines: cfg.goroutines,
-		made: make(map[int64]*outbound),
 	}
 	c.router, _ = cfg.handler.(router)
 	if c.goroutines == nil {
@@ -156,10 +156,7 @@ func (c *conn) fail(why error) {
 		in.abandon(context.Canceled)
 	}
 	c.served.clear()
-	for id, o := range c.made {
-		delete(c.made, id)
-		o.lost(c.out.sent(o))
-	}
+	c.loseMade()
 	c.out.drop(c)
 	c.account.add(received, -c.held)
 	c.held = 0
@@ -175,6 +172,14 @@ func (c *conn) fail(why error) {
 			c.onClose()
 		}
 	}()
+}
+
+// loseMade ends the calls that are not answered and will not be. c.mu is held.
+func (c *conn) loseMade() {
+	for _, o := range c.made.all() {
+		c.made.remove(o.id)
+		o.lost(c.out.sent(o))
+	}
 }
 
 // close ends the connection from our side.

@@ -288,7 +288,7 @@ func (c *conn) append(o *outbound, m *wire.Message, call *Call, part carried) er
 	}
 	c.out.buf = f.Close(buf)
 	if o != nil {
-		c.made[o.id] = o
+		c.made.add(o.id, o)
 	} else if part.by != nil {
 		c.notes = append(c.notes, part)
 	}

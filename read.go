@@ -45,7 +45,7 @@ type role struct {
 	spare    []chan uint64     // goroutines that have lost the role, and may have it again: each gets which owner it is
 	owed     []*conn           // those to whom calls and answers were passed on, and not flushed
 	beat     *pulse.Beat       // the next tick, while there is traffic
-	timer    *time.Timer       // the next look where that will do later
+	timer    *time.Timer       // the next look where that will do later; nil: there was none yet
 	armed    bool
 }
 
@@ -62,8 +62,6 @@ func (r *role) init(c *conn) {
 	}
 	r.reader.SetRoom(c.holds)
 	r.canLead = c.t.SetReadDeadline(time.Time{}) == nil
-	r.timer = time.AfterFunc(time.Hour, r.tick)
-	r.timer.Stop()
 	if c.t.Peer().Transport != "inproc" {
 		r.beat = pulse.New(r.tick)
 	}
@@ -99,13 +97,17 @@ func (r *role) wait(d time.Duration) {
 	r.armed = true
 	if d == tick && r.beat != nil {
 		r.beat.Next()
+	} else if r.timer == nil {
+		r.timer = time.AfterFunc(d, r.tick)
 	} else {
 		r.timer.Reset(d)
 	}
 }
 
 func (r *role) stop() {
-	r.timer.Stop()
+	if r.timer != nil {
+		r.timer.Stop()
+	}
 	r.dismiss()
 }
 
@@ -396,10 +398,7 @@ func (c *conn) readFailed(err error) {
 	case c.end != nil:
 	case errors.Is(err, io.EOF):
 		c.eof = true
-		for id, o := range c.made {
-			delete(c.made, id)
-			o.lost(c.out.sent(o))
-		}
+		c.loseMade()
 		c.flush()
 		if c.handler == nil {
 			c.fail(errClosed)

@@ -44,9 +44,8 @@ func (c *conn) misshapen(m *wire.Message, err error) error {
 	if m.Versioned {
 		c.versioned = true
 	}
-	if n, ok := shape.Answer.Int(); ok && c.made[n] != nil { // spec [M12]
-		o := c.made[n]
-		delete(c.made, n)
+	if o := c.asked(shape.Answer); o != nil { // spec [M12]
+		c.made.remove(o.id)
 		o.unload()
 		o.finish(wire.Value{}, invalidResult([]Fault{{Reason: shape.Error()}}))
 		return nil
@@ -188,14 +187,14 @@ func (c *conn) notification(m *wire.Message) {
 			it = new(wire.Item)
 			ok = wire.ParseItem(m.Params, it)
 		}
-		if n, isInt := it.ID.Int(); ok && isInt && c.made[n] != nil {
-			c.made[n].item(it)
+		if o := c.asked(it.ID); ok && o != nil {
+			o.item(it)
 		}
 	case wire.MethodLive:
 		var l wire.Live
 		if wire.ParseLive(m.Params, &l) {
-			if n, ok := l.ID.Int(); ok && c.made[n] != nil {
-				c.made[n].live(&l)
+			if o := c.asked(l.ID); o != nil {
+				o.live(&l)
 			}
 		}
 	case wire.MethodMore:
@@ -218,18 +217,25 @@ func (c *conn) notification(m *wire.Message) {
 	}
 }
 
+// asked returns the call of ours that has an id, nil if none has.
+func (c *conn) asked(id wire.ID) *outbound {
+	if n, ok := id.Int(); ok {
+		return c.made.find(n)
+	}
+	return nil
+}
+
 // response hands an answer to its caller.
 func (c *conn) response(m *wire.Message) {
-	n, ok := m.ID.Int()
-	o := c.made[n]
-	if !ok || o == nil {
+	o := c.asked(m.ID)
+	if o == nil {
 		if m.ID.IsNull() && m.Error != nil {
 			c.refused = fromWire(m.Error)
 		}
-		c.putDown(n)
+		c.putDown(m.ID)
 		return // spec [M11]
 	}
-	delete(c.made, n)
+	c.made.remove(o.id)
 	o.unload()
 	if o.back != nil {
 		c.bring(o.back, m)

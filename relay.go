@@ -207,7 +207,7 @@ func (o *outbound) bringLater(err error) {
 func (r *relayed) giveUp(id int64) {
 	to := r.to
 	to.mu.Lock()
-	o := to.made[id]
+	o := to.made.find(id)
 	if o == nil || o.back != r {
 		to.mu.Unlock()
 		return

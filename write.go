@@ -77,7 +77,7 @@ func (c *conn) flush() {
 	if !c.beginFlush() {
 		return
 	}
-	if len(c.made) > 1 && len(c.waiting) > 0 {
+	if c.made.n > 1 && len(c.waiting) > 0 {
 		// Other calls are under way: let their goroutines add to this write.
 		// Without others this would cost a unary call half its speed.
 		c.mu.Unlock()
