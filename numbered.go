@@ -27,7 +27,10 @@ func (t *numbered[T]) find(id int64) *T {
 	if t.n == 0 {
 		return nil
 	}
-	return t.places[t.seek(id)].v
+	if p := t.places[t.seek(id)]; p.id == id {
+		return p.v
+	}
+	return nil
 }
 
 // add takes an id that is not there.
@@ -35,8 +38,8 @@ func (t *numbered[T]) add(id int64, v *T) {
 	if 4*(t.n+1) > 3*len(t.places) {
 		t.grow()
 	}
-	t.places[t.seek(id)] = place[T]{id, v}
 	t.n++
+	t.put(place[T]{id, v})
 }
 
 // remove takes one out, if it is there.
@@ -48,15 +51,12 @@ func (t *numbered[T]) remove(id int64) {
 		t.places = nil
 		return
 	}
-	// Those that follow, up to the next free place, are moved up where they would
-	// not be found behind this one.
-	free, mask := t.seek(id), len(t.places)-1
-	for i := (free + 1) & mask; t.places[i].v != nil; i = (i + 1) & mask {
-		if wants := int(t.places[i].id) & mask; (i-wants)&mask >= (i-free)&mask {
-			t.places[free], free = t.places[i], i
-		}
+	i := t.seek(id)
+	for next := t.after(i); t.away(next) > 0; next = t.after(i) { // who is not where he wants to be comes nearer
+		t.places[i] = t.places[next]
+		i = next
 	}
-	t.places[free] = place[T]{}
+	t.places[i] = place[T]{}
 }
 
 // all is for loops in which calls may end.
@@ -70,14 +70,40 @@ func (t *numbered[T]) all() []*T {
 	return all
 }
 
-// seek returns where an id is, or the free place that it would take.
+// seek returns where an id is, or else a place that it is not in. Nobody is less
+// far away from where he wants to be than who wanted to be there and came later,
+// so that the search mostly ends at once, also in a long row of neighbours.
 func (t *numbered[T]) seek(id int64) int {
-	mask := len(t.places) - 1
-	i := int(id) & mask
-	for t.places[i].v != nil && t.places[i].id != id {
-		i = (i + 1) & mask
+	i := t.home(id)
+	for far := 0; t.places[i].v != nil && t.places[i].id != id && t.away(i) >= far; far++ {
+		i = t.after(i)
 	}
 	return i
+}
+
+// put finds a place for p, or for whom p drives out, and so on.
+func (t *numbered[T]) put(p place[T]) {
+	i := t.home(p.id)
+	for far := 0; t.places[i].v != nil; far++ {
+		if is := t.away(i); is < far {
+			p, t.places[i], far = t.places[i], p, is
+		}
+		i = t.after(i)
+	}
+	t.places[i] = p
+}
+
+// home is the place that an id wants.
+func (t *numbered[T]) home(id int64) int { return int(id) & (len(t.places) - 1) }
+
+func (t *numbered[T]) after(i int) int { return (i + 1) & (len(t.places) - 1) }
+
+// away is how far behind his home the one in place i is; 0 as well if it is free.
+func (t *numbered[T]) away(i int) int {
+	if t.places[i].v == nil {
+		return 0
+	}
+	return (i - int(t.places[i].id)) & (len(t.places) - 1)
 }
 
 func (t *numbered[T]) grow() {
@@ -85,7 +111,7 @@ func (t *numbered[T]) grow() {
 	t.places = make([]place[T], max(leastPlaces, 2*len(old)))
 	for _, p := range old {
 		if p.v != nil {
-			t.places[t.seek(p.id)] = p
+			t.put(p)
 		}
 	}
 }
