@@ -313,9 +313,10 @@ func (in *inbound) Ready(ctx context.Context) error {
 func (in *inbound) Item(it Item) error {
 	in.c.mu.Lock()
 	defer in.c.mu.Unlock()
-	if err := in.write(&it); err != nil {
+	if err := in.write(&it, &wire.Item{ID: in.id}); err != nil {
 		return err
 	}
+	in.c.stats.items.Add(1)
 	in.begun()
 	return nil
 }
@@ -339,11 +340,14 @@ func (in *inbound) Items(items []Item) error {
 	in.c.mu.Lock()
 	defer in.c.mu.Unlock()
 	in.c.out.room(size)
+	note := wire.Item{ID: in.id} // to be filled for each costs less than a new one for each
 	for i := range items {
-		if err := in.write(&items[i]); err != nil {
+		if err := in.write(&items[i], &note); err != nil {
+			in.c.stats.items.Add(int64(i))
 			return err
 		}
 	}
+	in.c.stats.items.Add(int64(len(items)))
 	in.begun()
 	return nil
 }
@@ -351,8 +355,9 @@ func (in *inbound) Items(items []Item) error {
 // itemHead is about what an rpc.item takes beside its value and its key.
 const itemHead = 64
 
-// write appends an item to what waits, with c.mu held.
-func (in *inbound) write(it *Item) error {
+// write appends an item to what waits as a note that has its id already, with
+// c.mu held.
+func (in *inbound) write(it *Item, note *wire.Item) error {
 	c := in.c
 	if in.ctxErr != nil {
 		return in.ctxErr
@@ -360,8 +365,9 @@ func (in *inbound) write(it *Item) error {
 	if in.counted && in.credit <= 0 {
 		return errors.New("sabir: item without credit: Sink.Ready comes first")
 	}
-	w := wire.Item{ID: in.id, Epoch: it.Epoch, Seq: it.Seq, Lost: it.Lost, Key: it.Key, Keyed: it.Keyed, Gone: it.Gone, Reset: it.Reset}
-	buf, f := wire.OpenItem(c.out.buf, c.enc, c.versioned, &w)
+	note.Epoch, note.Seq, note.Lost = it.Epoch, it.Seq, it.Lost
+	note.Key, note.Keyed, note.Gone, note.Reset = it.Key, it.Keyed, it.Gone, it.Reset
+	buf, f := wire.OpenItem(c.out.buf, c.enc, c.versioned, note)
 	var err error
 	if !it.Gone && !it.Reset {
 		buf, err = it.Value.Append(buf, c.enc)
@@ -377,7 +383,6 @@ func (in *inbound) write(it *Item) error {
 	if in.counted {
 		in.credit--
 	}
-	c.stats.items.Add(1)
 	if it.Lost > 0 {
 		c.stats.lost.Add(it.Lost)
 	}

@@ -197,9 +197,11 @@ func (r *ring) next(at *reader, enc wire.Encoding, ch chan struct{}, items []Ite
 	for bytes := 0; at.seq < r.head && len(items) < cap(items) && bytes < shortQueue/2; {
 		at.seq++
 		e := &r.items[at.seq%ringItems]
-		items = append(items, Item{Seq: at.seq, Lost: at.lost, Value: e.in(enc)})
+		items = items[:len(items)+1] // one whose other fields no reader of a ring ever sets
+		it := &items[len(items)-1]
+		it.Seq, it.Lost, it.Epoch, it.Value = at.seq, at.lost, "", e.in(enc)
 		if at.lost < 0 {
-			items[len(items)-1].Epoch = r.epoch
+			it.Epoch = r.epoch
 		}
 		bytes += e.size()
 		at.lost = 0
