@@ -66,8 +66,6 @@ const (
 	// shortQueue is how many bytes may wait before items stay in their streams:
 	// the short queue of spec [O4]. A reply waits for at most this and a message.
 	shortQueue = 64 << 10
-	// writePiece is how much is written at once, so that progress can be seen.
-	writePiece = 64 << 10
 	// keepBuffer is the largest buffer that an idle connection holds on to.
 	keepBuffer = 16 << 10
 )

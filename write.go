@@ -100,7 +100,7 @@ func (c *conn) tryFlush() {
 	piece, n := c.takeOut(), 0
 	for {
 		c.mu.Unlock()
-		n, _ = c.t.TryWrite(piece[:min(len(piece), writePiece)]) // an error comes again
+		n, _ = c.t.TryWrite(piece) // an error comes again
 		c.wrote(n)
 		c.mu.Lock()
 		if n < len(piece) {
@@ -218,7 +218,7 @@ func (c *conn) breakOff(err error) {
 
 func (c *conn) write(b []byte) error {
 	for len(b) > 0 {
-		n, err := c.t.Write(b[:min(len(b), writePiece)])
+		n, err := c.t.WriteSome(b)
 		c.wrote(n)
 		b = b[n:]
 		if err != nil {

@@ -17,7 +17,19 @@ func (c *Conn) ReadLent(lend func() []byte, back func()) (int, error) { return c
 
 // TryWrite writes as much as goes without waiting, which may be nothing; so it does on every connection that Lends. It
 // is a Write in that there may be one at a time.
-func (c *Conn) TryWrite(p []byte) (int, error) { return c.lent.tryWrite(p) }
+func (c *Conn) TryWrite(p []byte) (int, error) { return c.lent.writeOnce(p, false) }
+
+// WriteSome waits until something can be written and writes as much as goes then; with a Write, nobody would see how
+// far it is before all is gone. Where a connection does not lend, a piece goes.
+func (c *Conn) WriteSome(p []byte) (int, error) {
+	if c.lent == nil {
+		return c.Write(p[:min(len(p), writePiece)])
+	}
+	return c.lent.writeOnce(p, true)
+}
+
+// writePiece is little enough that a slow peer is seen to read it in ten seconds.
+const writePiece = 64 << 10
 
 // lent is the one read, and the one write, that may be under way on a connection.
 type lent struct {
@@ -31,6 +43,7 @@ type lent struct {
 
 	put      func(fd uintptr) bool // write, likewise
 	out      []byte
+	wait     bool // until out or some of it is written
 	written  int
 	writeErr error
 }
@@ -83,8 +96,8 @@ func (l *lent) attempt(fd uintptr) bool {
 	}
 }
 
-func (l *lent) tryWrite(p []byte) (int, error) {
-	l.out = p
+func (l *lent) writeOnce(p []byte, wait bool) (int, error) {
+	l.out, l.wait = p, wait
 	err := l.raw.Write(l.put)
 	l.out = nil
 	switch {
@@ -98,11 +111,16 @@ func (l *lent) tryWrite(p []byte) (int, error) {
 	return l.written, nil
 }
 
-// write tries once.
+// write tries once; false: nothing went, and that is to be waited for.
 func (l *lent) write(fd uintptr) bool {
 	for {
-		if l.written, l.writeErr = syscall.Write(int(fd), l.out); l.writeErr != syscall.EINTR {
-			return true
+		l.written, l.writeErr = syscall.Write(int(fd), l.out)
+		switch l.writeErr {
+		case syscall.EINTR:
+			continue
+		case syscall.EAGAIN:
+			return !l.wait
 		}
+		return true
 	}
 }

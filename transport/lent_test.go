@@ -62,6 +62,37 @@ func TestReadLentClose(t *testing.T) {
 	}
 }
 
+// A write that waits tells how far it came as soon as anything went, and closing ends it.
+func TestWriteSome(t *testing.T) {
+	checkLeaks(t)
+	for _, network := range []string{"unix", "tcp"} {
+		t.Run(network, func(t *testing.T) {
+			client, server := socketPair(t, network)
+			b := make([]byte, 64<<20)
+			n, err := client.WriteSome(b)
+			if n == 0 || n == len(b) || err != nil {
+				t.Fatalf("at first: %d, %v", n, err)
+			}
+			for n > 0 { // until nothing goes
+				if n, err = client.TryWrite(b); err != nil {
+					t.Fatalf("then: %d, %v", n, err)
+				}
+			}
+			go io.CopyN(io.Discard, server, 4<<20)
+			if n, err := client.WriteSome(b); n == 0 || n == len(b) || err != nil {
+				t.Errorf("to one who reads: %d, %v", n, err)
+			}
+			time.AfterFunc(50*time.Millisecond, func() { client.Close() })
+			for err = nil; err == nil; {
+				_, err = client.WriteSome(b)
+			}
+			if !errors.Is(err, net.ErrClosed) {
+				t.Errorf("closed: %v", err)
+			}
+		})
+	}
+}
+
 // What has a layer between the socket and the bytes cannot tell when there is something.
 func TestLends(t *testing.T) {
 	a, b := Pipe()
