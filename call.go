@@ -25,7 +25,7 @@ func Do[Out any](ctx context.Context, h Handler, method string, params any) (Out
 		return out, err
 	}
 	if c, ok := h.(*Client); ok {
-		err = c.do(ctx, &call, nil, func(v wire.Value) error { return RawBody(v).Decode(&out) })
+		err = c.do(ctx, &call, nil, func(v wire.Value, frame *[]byte) error { return RawBody(v).decode(&out, frame) })
 		return out, err
 	}
 	err = handle(ctx, h, call, &out)

@@ -142,8 +142,8 @@ func (c *Client) Close() error {
 // Handle makes the call. The items go to sink in the calling goroutine.
 func (c *Client) Handle(ctx context.Context, call *Call, sink Sink) (Body, error) {
 	var body Body
-	err := c.do(ctx, call, sink, func(v wire.Value) error {
-		body = RawBody(wire.Value{Enc: v.Enc, Raw: append([]byte(nil), v.Raw...)})
+	err := c.do(ctx, call, sink, func(v wire.Value, frame *[]byte) error {
+		body = kept(v, frame)
 		return nil
 	})
 	return body, err
@@ -153,8 +153,8 @@ func (c *Client) Handle(ctx context.Context, call *Call, sink Sink) (Body, error
 const maxTries = 3
 
 // do makes the call and hands the result to the function, for whose duration
-// it lasts.
-func (c *Client) do(ctx context.Context, call *Call, sink Sink, result func(wire.Value) error) error {
+// it lasts, and the frame that it may take (see ownFrame).
+func (c *Client) do(ctx context.Context, call *Call, sink Sink, result func(v wire.Value, frame *[]byte) error) error {
 	if c.direct != nil {
 		if done, err := c.direct.do(ctx, call, sink, result); done {
 			return err
@@ -280,7 +280,7 @@ func (c *Client) open(ctx context.Context) (*conn, error) {
 	var info struct {
 		Next *string `sabir:",optional"`
 	}
-	err = cn.call(ctx, &Call{Method: "rpc.info", Window: NoWindow}, nil, func(v wire.Value) error { return RawBody(v).Decode(&info) })
+	err = cn.call(ctx, &Call{Method: "rpc.info", Window: NoWindow}, nil, func(v wire.Value, _ *[]byte) error { return RawBody(v).Decode(&info) })
 	if err == nil && info.Next != nil {
 		var next transport.Fingerprint
 		if next, err = transport.ParseFingerprint(*info.Next); err == nil {
@@ -350,7 +350,7 @@ func (c *Client) repeatable(ctx context.Context, method string) bool {
 		return false
 	}
 	var answer describeResult
-	err = cn.call(ctx, &Call{Method: "rpc.describe", Params: params, Window: NoWindow, Caller: Caller{Level: AccessRead}}, nil, func(v wire.Value) error {
+	err = cn.call(ctx, &Call{Method: "rpc.describe", Params: params, Window: NoWindow, Caller: Caller{Level: AccessRead}}, nil, func(v wire.Value, _ *[]byte) error {
 		return RawBody(v).Decode(&answer)
 	})
 	if err != nil {

@@ -86,7 +86,7 @@ func (d *shortcuts) close() {
 }
 
 // do makes a call by the direct way; done is false if it has not run that way.
-func (d *shortcuts) do(ctx context.Context, call *Call, sink Sink, result func(wire.Value) error) (done bool, err error) {
+func (d *shortcuts) do(ctx context.Context, call *Call, sink Sink, result func(wire.Value, *[]byte) error) (done bool, err error) {
 	service, member, _ := strings.Cut(call.Method, ".")
 	if service == "rpc" || service == hubService {
 		return false, nil

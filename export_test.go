@@ -42,10 +42,16 @@ func exchange(t *testing.T) (path string) {
 // offered offers h at an exchange until stop is called, and waits until it is there.
 func offered(t *testing.T, path string, h sabir.Handler) (stop func()) {
 	t.Helper()
+	return offeredBy(t, path, h, sabir.DialOptions{})
+}
+
+func offeredBy(t *testing.T, path string, h sabir.Handler, opts sabir.DialOptions) (stop func()) {
+	t.Helper()
+	opts.Log = quiet
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- sabir.Export(ctx, path, h, &sabir.ExportOptions{DialOptions: sabir.DialOptions{Log: quiet}})
+		done <- sabir.Export(ctx, path, h, &sabir.ExportOptions{DialOptions: opts})
 	}()
 	stop = sync.OnceFunc(func() {
 		cancel()

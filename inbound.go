@@ -20,6 +20,7 @@ type inbound struct {
 	call     *Call   // of calls; nil when the handler has returned
 	caller   *Caller // is asked for longer
 	held     int     // bytes that conn.hold has counted
+	frame    *[]byte // of large params; of the result, once a call that was passed on is answered
 	windowed bool    // asks for items
 	counted  bool    // and each needs credit
 	deadline time.Time
@@ -95,8 +96,11 @@ func (c *conn) method(b []byte) string {
 	return s
 }
 
-// keepParams makes the params outlast the frame they came in.
+// keepParams makes the params outlast the frame they came in, unless it is theirs.
 func (in *inbound) keepParams() {
+	if in.frame != nil {
+		return
+	}
 	in.call.Params.raw.Raw = slices.Clone(in.call.Params.raw.Raw)
 }
 
@@ -124,8 +128,9 @@ func (in *inbound) run() (body Body, err error) {
 }
 
 // finish ends the call with what its handler returned, and answers unless that
-// was done. c.mu is held.
-func (in *inbound) finish(body Body, err error) {
+// was done. now allows to write a large result, which is in the goroutine's own
+// time; else it waits. c.mu is held.
+func (in *inbound) finish(body Body, err error, now bool) {
 	c := in.c
 	c.done(in)
 	c.hold(-in.held)
@@ -138,7 +143,7 @@ func (in *inbound) finish(body Body, err error) {
 	}
 	if !in.answered && c.end == nil {
 		if err == nil {
-			err = in.answer(body)
+			err = in.answer(body, now)
 		}
 		if err != nil {
 			e, told := toWire(err)
@@ -154,6 +159,10 @@ func (in *inbound) finish(body Body, err error) {
 		c.log.Error("sabir: call failed after its end", "method", wire.Clip(in.call.Method), "err", err)
 	}
 	in.over(context.Canceled)
+	if now && len(c.out.loose.Data) > 0 {
+		c.flush()
+	}
+	giveFrame(in.frame)
 	if in.passed == nil {
 		*in.call = Call{}
 		calls.Put(in.call)
@@ -165,13 +174,13 @@ func (in *inbound) finish(body Body, err error) {
 }
 
 // answer writes the result; with an error it has written nothing.
-func (in *inbound) answer(body Body) error {
+func (in *inbound) answer(body Body, now bool) error {
 	c := in.c
 	if in.id.IsZero() {
 		return nil
 	}
 	buf, f := wire.OpenResult(c.out.buf, c.enc, c.versioned, in.id)
-	buf, err := body.Append(buf, c.enc)
+	buf, err := body.append(buf, c.enc, c.loosely(&f, in.frame, now))
 	if err == nil && f.Size(buf) > c.limits.Message {
 		err = tooLarge(c.limits.Message, true)
 	}
@@ -179,7 +188,7 @@ func (in *inbound) answer(body Body) error {
 		c.out.buf = f.Undo(buf)
 		return err
 	}
-	c.out.buf = f.Close(buf)
+	c.out.add(buf, &f, in.frame, now)
 	return nil
 }
 
@@ -289,7 +298,7 @@ func (in *inbound) Ready(ctx context.Context) error {
 			c.mu.Unlock()
 			return in.ctxErr
 		}
-		long := len(c.out.buf) >= shortQueue
+		long := c.out.size() >= shortQueue
 		if !long && (!in.counted || in.credit > 0) {
 			c.mu.Unlock()
 			return nil

@@ -204,7 +204,7 @@ func (l *offers) ask(ctx context.Context, method string, params any) error {
 		return err
 	}
 	call := &Call{Method: method, Params: body, Window: NoWindow}
-	err = l.c.call(ctx, call, nil, func(wire.Value) error { return nil })
+	err = l.c.call(ctx, call, nil, func(wire.Value, *[]byte) error { return nil })
 	if errors.Is(err, errNotSent) {
 		err = &Unanswered{Err: l.c.why()}
 	}

@@ -25,7 +25,7 @@ type outbound struct {
 	// Guarded by c.mu.
 	arrived     []arrival // items and lives that the caller has not taken
 	arena       []byte    // what their values are kept in
-	frame       []byte    // what a large result is kept in
+	frame       *[]byte   // what a large result is kept in; nil: the arena
 	done        bool
 	result      wire.Value
 	err         error
@@ -47,10 +47,6 @@ type arrival struct {
 const batch = 64
 
 var outbounds = sync.Pool{New: func() any { return &outbound{wake: make(chan struct{}, 1)} }}
-
-// largeResult is from when on a result is not copied out of its frame: the
-// frame goes with it.
-const largeResult = 64 << 10
 
 // errNotSent is the fate of a call of which the peer has not seen a byte.
 var errNotSent = errors.New("not sent")
@@ -111,8 +107,8 @@ func (o *outbound) finish(result wire.Value, err error) {
 	o.done, o.err = true, err
 	switch {
 	case err != nil:
-	case len(result.Raw) > largeResult:
-		o.result, o.frame = result, o.c.role.reader.Detach()
+	case len(result.Raw) > largeFrame:
+		o.result, o.frame = result, o.c.ownFrame()
 	default:
 		o.result = o.keep(result)
 	}
@@ -137,7 +133,7 @@ func (o *outbound) lost(sent bool) {
 
 // call makes a call and hands its items to sink. The result lasts until release
 // is called, which has to be.
-func (c *conn) call(ctx context.Context, call *Call, sink Sink, result func(wire.Value) error) error {
+func (c *conn) call(ctx context.Context, call *Call, sink Sink, result func(wire.Value, *[]byte) error) error {
 	o, err := c.send(ctx, call)
 	if o == nil || err != nil {
 		return err
@@ -179,7 +175,8 @@ func (c *conn) call(ctx context.Context, call *Call, sink Sink, result func(wire
 		}
 		err = o.err
 		if err == nil {
-			err = result(o.result)
+			err = result(o.result, o.frame)
+			giveFrame(o.frame)
 		}
 		if stop == nil && !passes {
 			o.recycle() // with a stop, kick may still hold it
@@ -216,7 +213,7 @@ func (c *conn) send(ctx context.Context, call *Call) (*outbound, error) {
 	if !call.Notify {
 		o = outbounds.Get().(*outbound)
 	}
-	if err := c.append(o, &m, call, part); err != nil {
+	if err := c.append(o, &m, call, part, true); err != nil {
 		part.unload()
 		return nil, err
 	}
@@ -263,8 +260,9 @@ func (c *conn) head(ctx context.Context, m *wire.Message, call *Call) (part carr
 }
 
 // append adds a request to what waits to be sent, of which part is what is
-// carried; o is nil for a notification. c.mu is held.
-func (c *conn) append(o *outbound, m *wire.Message, call *Call, part carried) error {
+// carried; o is nil for a notification. now is that of
+// loosely. c.mu is held.
+func (c *conn) append(o *outbound, m *wire.Message, call *Call, part carried, now bool) error {
 	if c.end != nil || c.eof || c.goneAway || c.broken != nil {
 		return errNotSent
 	}
@@ -278,7 +276,7 @@ func (c *conn) append(o *outbound, m *wire.Message, call *Call, part carried) er
 		m.ID = wire.IntID(o.id)
 	}
 	buf, f := wire.OpenRequest(c.out.buf, c.enc, m)
-	buf, err := call.Params.Append(buf, c.enc)
+	buf, err := call.Params.append(buf, c.enc, c.loosely(&f, call.frame, now))
 	if err == nil && f.Size(buf) > c.limits.Message {
 		err = tooLarge(c.limits.Message, false)
 	}
@@ -286,7 +284,7 @@ func (c *conn) append(o *outbound, m *wire.Message, call *Call, part carried) er
 		c.out.buf = f.Undo(buf)
 		return err
 	}
-	c.out.buf = f.Close(buf)
+	c.out.add(buf, &f, call.frame, now)
 	if o != nil {
 		c.made.add(o.id, o)
 	} else if part.by != nil {
@@ -372,8 +370,6 @@ func (c *conn) forget(o *outbound) {
 // recycle gives the memory of a finished call to the next.
 func (o *outbound) recycle() {
 	arena, arrived := o.arena, o.arrived
-	wire.GiveBuffer(o.frame)
-	o.frame = nil
 	if cap(arena) > keepBuffer || cap(o.spareArena) > keepBuffer || cap(arrived) > 2*batch || cap(o.spare) > 2*batch {
 		return
 	}

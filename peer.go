@@ -21,8 +21,8 @@ type peerKey struct{}
 type peer struct{ c *conn }
 
 func (p peer) Handle(ctx context.Context, call *Call, sink Sink) (body Body, err error) {
-	err = p.c.call(ctx, call, sink, func(v wire.Value) error {
-		body = RawBody(wire.Value{Enc: v.Enc, Raw: append([]byte(nil), v.Raw...)})
+	err = p.c.call(ctx, call, sink, func(v wire.Value, frame *[]byte) error {
+		body = kept(v, frame)
 		return nil
 	})
 	if err == errNotSent {

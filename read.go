@@ -184,12 +184,10 @@ func (c *conn) takeOver() {
 		return // of a stranger nothing is read until it has its answer
 	}
 	if r.owner {
-		asked := r.reader.Asked()
 		if r.lent == nil {
 			r.lent = make(map[uint64][]byte)
 		}
-		r.lent[r.gen] = r.reader.Detach() // the frame belongs to the one who is busy with it
-		c.hold(r.reader.Asked() - asked)
+		r.lent[r.gen] = c.detach() // the frame belongs to the one who is busy with it
 	}
 	r.gen++
 	r.owner, r.busy = true, 0

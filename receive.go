@@ -106,6 +106,10 @@ func (c *conn) request(m *wire.Message, mine bool) {
 		in = newInbound(c, m, caller)
 	}
 	in.held = held
+	if len(m.Params.Raw) > largeFrame {
+		in.frame = c.ownFrame()
+		in.call.frame = in.frame
+	}
 	c.begin(in, m.Caller)
 	if m.ID.IsZero() {
 		if c.notified == nil {
@@ -123,7 +127,7 @@ func (c *conn) request(m *wire.Message, mine bool) {
 		c.mu.Unlock()
 		body, err := in.run()
 		c.mu.Lock()
-		in.finish(body, err)
+		in.finish(body, err, true)
 		return
 	}
 	in.keepParams()
@@ -133,7 +137,7 @@ func (c *conn) request(m *wire.Message, mine bool) {
 		body, err := in.run()
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		in.finish(body, err)
+		in.finish(body, err, true)
 		c.flush()
 	}()
 }

@@ -134,7 +134,9 @@ func (c *conn) sendOn(r *relayed, m *wire.Message) (id int64, err error) {
 	}
 	o := &r.out
 	c.mu.Lock()
-	err = c.append(o, m, &r.call, part)
+	err = c.append(o, m, &r.call, part, false)
+	giveFrame(r.in.frame) // unless it goes along
+	r.in.frame = nil
 	switch {
 	case err != nil:
 	case o.done: // it was too much for the connection, which has ended
@@ -164,7 +166,7 @@ func (r *relayed) came(body Body, err error) {
 	r.id = 0
 	// Of one that was given up or had a timer, others may know yet.
 	again := r.away && r.in.ctxErr == nil && r.in.timer == nil
-	r.in.finish(body, err)
+	r.in.finish(body, err, false)
 	c.mu.Unlock()
 	if again {
 		*r = relayed{}
@@ -181,6 +183,9 @@ func (c *conn) bring(r *relayed, m *wire.Message) {
 		err = fromWire(m.Error)
 	} else {
 		body = RawBody(m.Result)
+		if len(m.Result.Raw) > largeFrame {
+			r.in.frame = c.ownFrame()
+		}
 	}
 	from := r.in.c
 	c.mu.Unlock()

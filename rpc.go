@@ -22,6 +22,7 @@ type Describer interface{ Describe() []*idl.Service }
 // program's own Handler. spec/methods.md
 type root struct {
 	app     Handler
+	takes   bool // takesFrame(app)
 	rpc     *Service
 	opts    ServeOptions
 	stats   *stats
@@ -90,7 +91,7 @@ type (
 )
 
 func newRoot(app Handler, opts *ServeOptions, st *stats) *root {
-	r := &root{app: app, stats: st, started: time.Now()}
+	r := &root{app: app, takes: takesFrame(app), stats: st, started: time.Now()}
 	if opts != nil {
 		r.opts = *opts
 	}
@@ -150,6 +151,9 @@ func (r *root) Handle(ctx context.Context, call *Call, sink Sink) (Body, error) 
 			if e := x.find(call.Method); e != nil {
 				return x.handle(ctx, e, call, sink)
 			}
+		}
+		if !r.takes {
+			call.frame = nil
 		}
 		return r.app.Handle(ctx, call, sink)
 	}

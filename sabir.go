@@ -33,7 +33,9 @@ import (
 // declared by the member does not reach the caller. spec [E3]
 //
 // call and what hangs on it belong to the Handler until it returns; then they are
-// another call's. ctx may be asked for longer.
+// another call's. ctx may be asked for longer. The result is read until it is
+// written, and so is not changed after Handle returned: large bytes are sent from
+// where they are.
 type Handler interface {
 	Handle(ctx context.Context, call *Call, sink Sink) (Body, error)
 }
@@ -59,8 +61,9 @@ type Call struct {
 	Caller Caller
 	Notify bool // nobody waits for the result
 
-	grows bool   // its window may
-	hub   string // the id of the hub that passes it on; empty: what is called for is this process
+	grows bool    // its window may
+	hub   string  // the id of the hub that passes it on; empty: what is called for is this process
+	frame *[]byte // that the params are in and that may be taken; nil: none. See ownFrame
 }
 
 // Position is a place in a topic from which to go on. spec [S12]
@@ -142,14 +145,17 @@ func BodyOf(x any) (Body, error) {
 }
 
 // Append writes the body in enc.
-func (b Body) Append(dst []byte, enc wire.Encoding) ([]byte, error) {
+func (b Body) Append(dst []byte, enc wire.Encoding) ([]byte, error) { return b.append(dst, enc, nil) }
+
+// append is Append that may leave something out, unless l is nil.
+func (b Body) append(dst []byte, enc wire.Encoding, l *wire.Loose) ([]byte, error) {
 	switch {
 	case b.codec != nil:
-		return b.codec.Append(dst, enc, b.ptr)
+		return b.codec.AppendLoose(dst, enc, b.ptr, l)
 	case b.raw.IsZero():
 		return wire.EndMap(wire.AppendMap(dst, enc, 0), enc), nil
 	}
-	return b.raw.Append(dst, enc)
+	return l.AppendValue(dst, enc, b.raw)
 }
 
 // Value returns the body as bytes, in the encoding it has if it has one.
@@ -171,7 +177,10 @@ func (b Body) JSON() ([]byte, error) {
 
 // Decode reads the body into what ptr points to; unknown fields are ignored.
 // The error is an rpc.InvalidResult. spec [M12]
-func (b Body) Decode(ptr any) error {
+func (b Body) Decode(ptr any) error { return b.decode(ptr, nil) }
+
+// decode is Decode that may take the frame.
+func (b Body) decode(ptr any, frame *[]byte) error {
 	if out, ok := ptr.(*Body); ok {
 		v, err := b.Value()
 		*out = RawBody(wire.Value{Enc: v.Enc, Raw: append([]byte(nil), v.Raw...)})
@@ -185,7 +194,7 @@ func (b Body) Decode(ptr any) error {
 	if err != nil {
 		return err
 	}
-	if faults := c.Decode(v, ptr, codec.Lenient); len(faults) > 0 {
+	if faults := c.DecodeFrame(frame, v, ptr, codec.Lenient); len(faults) > 0 {
 		return invalidResult(faults)
 	}
 	return nil

@@ -155,7 +155,7 @@ func (m *member) decode(call *Call, into any) error {
 	if err != nil {
 		return invalidParams([]Fault{{Reason: err.Error()}})
 	}
-	if faults := m.params.Decode(v, into, codec.Strict); len(faults) > 0 {
+	if faults := m.params.DecodeFrame(call.frame, v, into, codec.Strict); len(faults) > 0 {
 		return invalidParams(faults)
 	}
 	return nil
@@ -285,6 +285,7 @@ type Mux struct {
 
 type muxed struct {
 	handler Handler
+	takes   bool // takesFrame(handler)
 	desc    *idl.Service
 }
 
@@ -302,7 +303,7 @@ func (x *Mux) Add(desc *idl.Service, h Handler) {
 	if _, ok := x.services[desc.Name]; ok {
 		panic("sabir: two services are called " + desc.Name)
 	}
-	x.services[desc.Name] = muxed{h, desc}
+	x.services[desc.Name] = muxed{h, takesFrame(h), desc}
 	x.order = append(x.order, desc.Name)
 }
 
@@ -321,6 +322,9 @@ func (x *Mux) Handle(ctx context.Context, call *Call, sink Sink) (Body, error) {
 	s, ok := x.services[service]
 	if !ok {
 		return Body{}, notFound(call.Method, service, x.order)
+	}
+	if !s.takes {
+		call.frame = nil
 	}
 	return s.handler.Handle(ctx, call, sink)
 }

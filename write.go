@@ -13,12 +13,12 @@ import (
 // output is what waits to be sent on a connection, guarded by its mutex.
 //
 // Whoever has something to send appends it to buf. One goroutine at a time
-// takes the whole of buf and writes it, so many small messages cost one write.
+// takes the whole of it and writes it, so many small messages cost one write.
 // For replies and requests that is the goroutine that has them, there is
 // nobody to wake; for items it is one of the connection's own, so that a
 // producer can go on while the kernel is busy.
 type output struct {
-	buf       []byte
+	piece            // what waits
 	spare     []byte // the buffer before, for the next
 	flushing  bool
 	scheduled bool  // a goroutine is on its way to flush
@@ -31,8 +31,33 @@ type output struct {
 	charged      int // what the account was told
 }
 
+// piece is what is written together. Most of one large message may be loose,
+// which is not to change until it is written. There are two ways to be sure of
+// that: whoever has it writes it now, before anything else, as those do who make a
+// call or have handled one; or it is part of a frame, which goes along with it, as
+// in a call that is passed on.
+type piece struct {
+	buf   []byte
+	loose wire.Loose
+	frame []byte // the memory of loose, which goes round after; nil: it is somebody's
+}
+
+func (p *piece) size() int { return len(p.buf) + len(p.loose.Data) }
+
+// from returns what comes at n, or the beginning of it; it is empty at the end.
+func (p *piece) from(n int) []byte {
+	at, end := p.loose.At, p.loose.At+len(p.loose.Data)
+	switch {
+	case n < at:
+		return p.buf[n:at]
+	case n < end:
+		return p.loose.Data[n-at:]
+	}
+	return p.buf[n-len(p.loose.Data):]
+}
+
 // unsent is how much waits, in bytes.
-func (o *output) unsent() int { return len(o.buf) + int(o.taken-o.progress.Load()) }
+func (o *output) unsent() int { return o.size() + int(o.taken-o.progress.Load()) }
 
 func (o *output) busy() bool { return o.flushing || len(o.buf) > 0 }
 
@@ -49,14 +74,15 @@ func (o *output) room(n int) {
 }
 
 // mark is the end of what is in buf now, as a position in the stream.
-func (o *output) mark() int64 { return o.taken + int64(len(o.buf)) }
+func (o *output) mark() int64 { return o.taken + int64(o.size()) }
 
 // sent reports whether a byte of the call may have reached the peer.
 func (o *output) sent(call *outbound) bool { return call.start < o.taken }
 
 // drop forgets what waits.
 func (o *output) drop(c *conn) {
-	o.buf, o.spare = nil, nil
+	wire.GiveBuffer(o.frame)
+	o.piece, o.spare = piece{}, nil
 	o.release()
 	c.account.add(unsent, -o.charged)
 	o.charged = 0
@@ -69,6 +95,32 @@ func (o *output) release() {
 		o.blocked[i] = nil
 	}
 	o.blocked = o.blocked[:0]
+}
+
+// loosely is where large bytes of a body may be left out of buf; nil: they have to
+// be copied. now tells that the goroutine flushes before it lets go of c.mu, which
+// is held.
+func (c *conn) loosely(f *wire.Frame, frame *[]byte, now bool) *wire.Loose {
+	may := frame != nil && *frame != nil
+	if now {
+		may = !c.out.flushing && c.end == nil && c.broken == nil
+	}
+	if !may || len(c.out.loose.Data) > 0 {
+		return nil
+	}
+	return &f.Loose
+}
+
+// add closes a message in buf, with what is loose of it.
+func (o *output) add(buf []byte, f *wire.Frame, frame *[]byte, now bool) {
+	o.buf = f.Close(buf)
+	if len(f.Loose.Data) == 0 {
+		return
+	}
+	o.loose = f.Loose
+	if !now {
+		o.frame, *frame = *frame, nil
+	}
 }
 
 // flush writes what waits, unless somebody is at it already, who will take it
@@ -84,7 +136,7 @@ func (c *conn) flush() {
 		runtime.Gosched()
 		c.mu.Lock()
 	}
-	c.flushRest(nil, 0)
+	c.flushRest(piece{}, 0)
 }
 
 // tryFlush is flush for who may not wait for this connection: what does not go
@@ -97,29 +149,44 @@ func (c *conn) tryFlush() {
 	if !c.beginFlush() {
 		return
 	}
-	piece, n := c.takeOut(), 0
-	for {
-		c.mu.Unlock()
-		n, _ = c.t.TryWrite(piece) // an error comes again
-		c.wrote(n)
-		c.mu.Lock()
-		if n < len(piece) {
-			break
-		}
+	p := c.takeOut()
+	n := c.tryWrite(p)
+	for n == p.size() {
 		if len(c.out.buf) == 0 || c.end != nil || c.broken != nil {
-			c.flushRest(piece, n)
+			c.flushRest(p, n)
 			return
 		}
-		c.putBack(piece, nil)
-		piece = c.takeOut()
+		c.putBack(p, nil)
+		p = c.takeOut()
+		n = c.tryWrite(p)
 	}
+	c.flushRestLater(p, n)
+}
+
+func (c *conn) flushRestLater(p piece, n int) {
 	c.goroutines.Add(1)
 	go func() {
 		defer c.goroutines.Done()
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.flushRest(piece, n)
+		c.flushRest(p, n)
 	}()
+}
+
+// tryWrite writes what goes at once, and returns how much that was. c.mu is held,
+// and released while writing.
+func (c *conn) tryWrite(p piece) (n int) {
+	c.mu.Unlock()
+	defer c.mu.Lock()
+	for b := p.from(0); len(b) > 0; b = p.from(n) {
+		done, _ := c.t.TryWrite(b) // an error comes again
+		c.wrote(done)
+		n += done
+		if done < len(b) {
+			break
+		}
+	}
+	return n
 }
 
 // beginFlush makes the goroutine the one that writes; false: there is nothing to
@@ -137,23 +204,23 @@ func (c *conn) beginFlush() bool {
 
 // flushRest writes a piece that has been taken, from n on, and all that waits
 // behind it. c.mu is held, and released while writing.
-func (c *conn) flushRest(piece []byte, n int) {
+func (c *conn) flushRest(p piece, n int) {
 	o := &c.out
 	for c.end == nil && c.broken == nil {
-		if piece == nil {
+		if p.size() == 0 {
 			if len(o.buf) == 0 {
 				break
 			}
-			piece, n = c.takeOut(), 0
+			p, n = c.takeOut(), 0
 		}
 		var err error
-		if n < len(piece) {
+		if n < p.size() {
 			c.mu.Unlock()
-			err = c.write(piece[n:])
+			err = c.write(p, n)
 			c.mu.Lock()
 		}
-		c.putBack(piece, err)
-		piece = nil
+		c.putBack(p, err)
+		p = piece{}
 	}
 	o.flushing = false
 	if c.parting != nil {
@@ -163,25 +230,26 @@ func (c *conn) flushRest(piece []byte, n int) {
 }
 
 // takeOut takes all that waits. c.mu is held.
-func (c *conn) takeOut() []byte {
+func (c *conn) takeOut() piece {
 	o := &c.out
-	piece := o.buf
-	o.buf, o.spare = o.spare[:0], nil
-	o.taken += int64(len(piece))
+	p := o.piece
+	o.piece, o.spare = piece{buf: o.spare[:0]}, nil
+	o.taken += int64(p.size())
 	if len(c.notes) > 0 {
 		c.noted()
 	}
-	return piece
+	return p
 }
 
 // putBack is after a piece has been written, or not. c.mu is held.
-func (c *conn) putBack(piece []byte, err error) {
+func (c *conn) putBack(p piece, err error) {
 	o := &c.out
-	if cap(piece) <= keepBuffer || len(o.buf) > 0 && cap(piece) <= 4*shortQueue {
-		o.spare = piece[:0]
+	if cap(p.buf) <= keepBuffer || len(o.buf) > 0 && cap(p.buf) <= 4*shortQueue {
+		o.spare = p.buf[:0]
 	} else {
-		wire.GiveBuffer(piece)
+		wire.GiveBuffer(p.buf)
 	}
+	wire.GiveBuffer(p.frame)
 	c.charge()
 	o.release()
 	if err != nil {
@@ -216,12 +284,12 @@ func (c *conn) breakOff(err error) {
 	})
 }
 
-func (c *conn) write(b []byte) error {
-	for len(b) > 0 {
-		n, err := c.t.WriteSome(b)
-		c.wrote(n)
-		b = b[n:]
-		if err != nil {
+// write writes the piece from n on.
+func (c *conn) write(p piece, n int) error {
+	for b := p.from(n); len(b) > 0; b = p.from(n) {
+		done, err := c.t.WriteSome(b)
+		c.wrote(done)
+		if n += done; err != nil {
 			return err
 		}
 	}

@@ -133,13 +133,31 @@ func (d *decoder) checkedBytes(p *plan, kind wire.Kind) ([]byte, bool) {
 	if kind != wire.String && kind != wire.Bytes {
 		return nil, d.is(kind, wire.String, p)
 	}
-	b, ok := d.c.Bytes([]byte{})
+	b, ok := d.inFrame(kind), true
+	if b == nil {
+		b, ok = d.c.Bytes([]byte{})
+	}
 	if !ok {
 		d.fault("expected %s", expected(p))
 		return nil, false
 	}
 	d.length(p, len(b), "byte")
 	return b, true
+}
+
+// inFrame reads bytes that may stay in their frame; nil: none that may. Less than
+// half of a frame would keep too much of it from the garbage collector.
+func (d *decoder) inFrame(kind wire.Kind) []byte {
+	if d.frame == nil || *d.frame == nil || kind != wire.Bytes {
+		return nil
+	}
+	ahead := d.c
+	b := ahead.BytesInPlace()
+	if len(b) < cap(*d.frame)/2 {
+		return nil
+	}
+	d.c, *d.frame = ahead, nil
+	return b
 }
 
 // caseAhead looks for the case of the union that comes next.

@@ -143,6 +143,20 @@ func (c *Codec) DecodeTo(v wire.Value, into reflect.Value, rules Rules) []Fault 
 	return d.end()
 }
 
+// DecodeFrame is Decode of a value that is part of *frame, memory that may be
+// taken: bytes that are half of it or more are left where they are, and then
+// *frame is nil. Neither pointer has to be there.
+func (c *Codec) DecodeFrame(frame *[]byte, v wire.Value, ptr any, rules Rules) []Fault {
+	if frame == nil || *frame == nil {
+		return c.Decode(v, ptr, rules)
+	}
+	d := decoders.Get().(*decoder)
+	d.begin(v, rules)
+	d.frame = frame
+	d.value(c.plan, reflect.ValueOf(ptr).Elem())
+	return d.end()
+}
+
 // begin and end are around the use of a decoder.
 func (d *decoder) begin(v wire.Value, rules Rules) {
 	if v.IsZero() {
@@ -155,7 +169,7 @@ func (d *decoder) begin(v wire.Value, rules Rules) {
 
 func (d *decoder) end() []Fault {
 	faults := d.faults
-	d.c.Buf, d.faults, d.whole = nil, nil, ""
+	d.c.Buf, d.faults, d.whole, d.frame = nil, nil, "", nil
 	decoders.Put(d)
 	return faults
 }
@@ -163,17 +177,22 @@ func (d *decoder) end() []Fault {
 // Append writes what ptr points to. An error names the place that the wire
 // cannot hold; dst is then returned as it was.
 func (c *Codec) Append(dst []byte, enc wire.Encoding, ptr any) ([]byte, error) {
-	return c.append(dst, enc, reflect.ValueOf(ptr).UnsafePointer())
+	return c.append(dst, encoder{enc: enc}, reflect.ValueOf(ptr).UnsafePointer())
+}
+
+// AppendLoose is Append that may leave out large bytes, which are not to change
+// until they are written.
+func (c *Codec) AppendLoose(dst []byte, enc wire.Encoding, ptr any, l *wire.Loose) ([]byte, error) {
+	return c.append(dst, encoder{enc: enc, loose: l}, reflect.ValueOf(ptr).UnsafePointer())
 }
 
 // AppendFrom is Append of a reflected value.
 func (c *Codec) AppendFrom(dst []byte, enc wire.Encoding, v reflect.Value) ([]byte, error) {
-	return c.append(dst, enc, placeOf(v))
+	return c.append(dst, encoder{enc: enc}, placeOf(v))
 }
 
-func (c *Codec) append(dst []byte, enc wire.Encoding, at unsafe.Pointer) ([]byte, error) {
+func (c *Codec) append(dst []byte, e encoder, at unsafe.Pointer) ([]byte, error) {
 	start := len(dst)
-	e := encoder{enc: enc}
 	dst, err := e.value(dst, c.plan, at)
 	if err != nil {
 		return dst[:start], err

@@ -17,8 +17,9 @@ type decoder struct {
 	rules  Rules
 	path   []step
 	faults []Fault
-	whole  string // all of the value, of which texts are parts; empty: none were yet
-	budget int    // bytes of memory that what is not plain text may still take
+	whole  string  // all of the value, of which texts are parts; empty: none were yet
+	budget int     // bytes of memory that what is not plain text may still take
+	frame  *[]byte // of DecodeFrame
 }
 
 var decoders = sync.Pool{New: func() any { return new(decoder) }}

@@ -27,6 +27,7 @@ var errTooDeep = fmt.Errorf("nested over %d levels, or in itself", maxNested)
 type encoder struct {
 	enc   wire.Encoding
 	depth int
+	loose *wire.Loose // where bytes may be left out; nil: nowhere
 }
 
 func (e *encoder) value(dst []byte, p *plan, at unsafe.Pointer) ([]byte, error) {
@@ -52,7 +53,7 @@ func (e *encoder) value(dst []byte, p *plan, at unsafe.Pointer) ([]byte, error) 
 		}
 		return dst, nil
 	case opBytes:
-		return wire.AppendBytes(dst, e.enc, *(*[]byte)(at)), nil
+		return e.loose.AppendBytes(dst, e.enc, *(*[]byte)(at)), nil
 	case opOther:
 		return e.rare(dst, p, at)
 	}

@@ -10,26 +10,39 @@ import (
 // New ones would have to be cleared and, once the heap is small again, mapped
 // again page by page: a third of the time to echo a megabyte, and of what a hub
 // does for a hundred subscribers. The garbage collector empties the pools.
-var buffers [buffersUpTo]sync.Pool // of *byte: the first of a buffer of leastBuffer<<i bytes
+var buffers [buffersUpTo]sync.Pool // of *byte: the first of a buffer of bufferSize
 
 const (
-	leastBuffer  = 16 << 10
-	largeBuffer  = 64 << 10
-	buffersUpTo  = 11 // 16 MiB
-	bufferMargin = 512
+	leastBuffer = 16 << 10
+	largeBuffer = 64 << 10
+	buffersUpTo = 11 // 16 MiB
+	// bufferMargin is for what is around a large value in its message: values of a
+	// power of two are common, and would take twice as much.
+	bufferMargin = 8 << 10
 )
 
 // TakeBuffer returns an empty buffer of at least that capacity. It need not be
 // given back.
 func TakeBuffer(size int) []byte {
 	i := bits.Len(uint(max(size-1, 0) / leastBuffer))
+	if i > 0 && size <= bufferSize(i-1) {
+		i--
+	}
 	if i >= buffersUpTo {
 		return make([]byte, 0, size)
 	}
 	if first, ok := buffers[i].Get().(*byte); ok {
-		return unsafe.Slice(first, leastBuffer<<i)[:0]
+		return unsafe.Slice(first, bufferSize(i))[:0]
 	}
-	return make([]byte, 0, leastBuffer<<i)
+	return make([]byte, 0, bufferSize(i))
+}
+
+func bufferSize(i int) int {
+	size := leastBuffer << i
+	if size >= largeBuffer {
+		size += bufferMargin
+	}
+	return size
 }
 
 // Those that a Reader begins with go round as well.
@@ -70,7 +83,10 @@ func GiveBuffer(b []byte) {
 	if cap(b) < leastBuffer {
 		return
 	}
-	i := min(bits.Len(uint(cap(b)/leastBuffer))-1, buffersUpTo-1)
+	i := min(bits.Len(uint(cap(b)/leastBuffer)), buffersUpTo) - 1
+	if cap(b) < bufferSize(i) {
+		i--
+	}
 	buffers[i].Put(unsafe.SliceData(b))
 }
 
@@ -79,5 +95,5 @@ func room(dst []byte, n int) []byte {
 	if n < largeBuffer || cap(dst)-len(dst) >= n {
 		return dst
 	}
-	return append(TakeBuffer(len(dst)+n+bufferMargin), dst...)
+	return append(TakeBuffer(len(dst)+n+bufferMargin/2), dst...)
 }

@@ -203,12 +203,17 @@ func (c *Cursor) Bytes(dst []byte) (b []byte, ok bool) {
 		dst, err := strictBase64.AppendDecode(dst, text)
 		return dst, err == nil
 	}
+	return append(dst, c.BytesInPlace()...), true
+}
+
+// BytesInPlace reads a byte string, which only CBOR has, as part of the buffer.
+func (c *Cursor) BytesInPlace() []byte {
 	major, n, next, _, _ := cborHead(c.Buf, c.Pos)
 	if major == majorTag {
 		_, n, next, _, _ = cborHead(c.Buf, next)
 	}
 	c.Pos = next + int(n)
-	return append(dst, c.Buf[next:c.Pos]...), true
+	return c.Buf[next:c.Pos:c.Pos]
 }
 
 // Open enters a list or a map.

@@ -5,6 +5,7 @@ package wire
 
 // Frame is an unfinished message in a buffer.
 type Frame struct {
+	Loose Loose // what is left out of the buffer, if the body was appended with it
 	enc   Encoding
 	start int
 }
@@ -17,7 +18,7 @@ const frameHead = 5
 const version = `"jsonrpc":"2.0",`
 
 func openFrame(dst []byte, enc Encoding, versioned bool, members int) ([]byte, Frame) {
-	f := Frame{enc, len(dst)}
+	f := Frame{enc: enc, start: len(dst)}
 	if enc == CBOR {
 		dst = append(dst, 0, 0, 0, 0, 0)
 		return AppendMap(dst, enc, members), f
@@ -34,14 +35,14 @@ func (f Frame) Close(dst []byte) []byte {
 	if f.enc == JSON {
 		return append(dst, '}', '\n')
 	}
-	n := len(dst) - f.start - frameHead
+	n := f.Size(dst) - frameHead
 	h := dst[f.start:]
 	h[0], h[1], h[2], h[3], h[4] = majorBytes<<5|26, byte(n>>24), byte(n>>16), byte(n>>8), byte(n)
 	return dst
 }
 
 // Size is the length of the message so far, by which the limit is judged.
-func (f Frame) Size(dst []byte) int { return len(dst) - f.start }
+func (f Frame) Size(dst []byte) int { return len(dst) - f.start + len(f.Loose.Data) }
 
 // Undo removes the message from the buffer.
 func (f Frame) Undo(dst []byte) []byte { return dst[:f.start] }

@@ -303,6 +303,9 @@ func (r *Reader) back() {
 // what has come: so a megabyte is copied once on its way, not nine times. spec [B4]
 func (r *Reader) grow() error {
 	size := 2 * len(r.buf)
+	if len(r.buf) > keepBuffer {
+		size -= bufferMargin // or it would be the size after the next
+	}
 	if r.enc == CBOR {
 		if _, n, from, ok, _ := cborHead(r.buf[:r.w], r.r); ok {
 			size = max(size, min(from-r.r+int(min(n, uint64(r.max))), 8*len(r.buf)))
