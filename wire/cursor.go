@@ -153,6 +153,9 @@ func (c *Cursor) jsonNumber() Num {
 		}
 		return Num{Int: whole, Float: float64(whole), IsInt: true} // the integer -0 is 0
 	}
+	if f, ok := c.PlainFloat(); ok { // the stack of ParseFloat is a kilobyte, which each connection of a hub would keep
+		return Num{Float: f}
+	}
 	for i < len(b) && (b[i]-'0' <= 9 || b[i] == '.' || b[i]|0x20 == 'e' || b[i] == '+' || b[i] == '-') {
 		i++
 	}
