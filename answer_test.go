@@ -86,3 +86,96 @@ func TestMuteProgram(t *testing.T) {
 		t.Errorf("%q, %v", starts, err)
 	}
 }
+
+// farEnd is a peer made by hand, who reads requests and says what he likes.
+type farEnd struct {
+	*transport.Conn
+	in *bufio.Scanner
+}
+
+func againstFarEnd(t *testing.T) (*sabir.Client, *farEnd) {
+	near, far := transport.Pipe()
+	c := sabir.NewClient(near, &sabir.DialOptions{Log: quiet})
+	t.Cleanup(func() { c.Close() })
+	return c, &farEnd{far, bufio.NewScanner(far)}
+}
+
+// request is the next one, by its id and its window.
+func (f *farEnd) request() (id json.RawMessage, window int) {
+	var m struct {
+		ID     json.RawMessage
+		Window int
+	}
+	f.in.Scan()
+	json.Unmarshal(f.in.Bytes(), &m)
+	return m.ID, m.Window
+}
+
+// What comes for a call that asked for an answer alone is passed over.
+//
+// clause: M6
+func TestItemsNotAskedFor(t *testing.T) {
+	c, far := againstFarEnd(t)
+	go func() {
+		for {
+			id, _ := far.request()
+			if id == nil {
+				return
+			}
+			for range 3000 {
+				fmt.Fprintf(far, `{"method":"rpc.item","params":{"id":%s,"value":1}}`+"\n", id)
+				fmt.Fprintf(far, `{"method":"rpc.live","params":{"id":%s}}`+"\n", id)
+			}
+			fmt.Fprintf(far, `{"id":%s,"result":{"text":"x"}}`+"\n", id)
+		}
+	}()
+	for range 3 {
+		if got, err := sabir.Do[text](t.Context(), c, "a.b", nil); err != nil || got.Text != "x" {
+			t.Fatalf("%+v, %v", got, err)
+		}
+	}
+}
+
+// A peer that sends more than was asked for loses the connection, while the one
+// who asked is at something else.
+//
+// clause: S1
+func TestMoreThanAskedFor(t *testing.T) {
+	for _, note := range []string{`{"method":"rpc.item","params":{"id":%s,"value":1}}`, `{"method":"rpc.live","params":{"id":%s}}`} {
+		c, far := againstFarEnd(t)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			id, _ := far.request()
+			fmt.Fprintf(far, `{"method":"rpc.item","params":{"id":%s,"value":1}}`+"\n", id)
+			for {
+				if _, err := fmt.Fprintf(far, note+"\n", id); err != nil {
+					return
+				}
+			}
+		}()
+		for _, err := range sabir.Items[int](t.Context(), c, "a.b", nil) {
+			if err != nil {
+				break
+			}
+			<-ended
+		}
+	}
+}
+
+// A caller who is ready for any number of items is one for whom they wait in
+// between, and what waits has a bound.
+func TestAnyNumberHasABound(t *testing.T) {
+	c, far := againstFarEnd(t)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.Handle(t.Context(), &sabir.Call{Method: "a.b", Window: 0}, sabir.Observed(nil, nil, nil))
+	}()
+	id, window := far.request()
+	if window != 256 {
+		t.Errorf("window %d", window)
+	}
+	fmt.Fprintf(far, `{"id":%s,"result":{}}`+"\n", id)
+	<-done
+}

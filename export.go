@@ -343,7 +343,7 @@ func (x *Exports) handle(ctx context.Context, e *export, call *Call, sink Sink) 
 	if m.merger != nil {
 		return m.merger.Handle(ctx, &onward, sink)
 	}
-	return bounded(ctx, peer{e.c}, &onward, sink)
+	return peer{e.c}.Handle(ctx, &onward, sink)
 }
 
 // there is the name of a method where the service is.
@@ -352,16 +352,6 @@ func (e *export) there(method string) string {
 		return method
 	}
 	return e.theirs + strings.TrimPrefix(method, e.desc.Name)
-}
-
-// bounded passes a call on with a window, if it asks for items at all: there is
-// no credit on a connection that is the window itself, and what waits on the way
-// there has to have a bound.
-func bounded(ctx context.Context, h Handler, call *Call, sink Sink) (Body, error) {
-	if call.Window == 0 {
-		call.Window = defaultWindow
-	}
-	return h.Handle(ctx, call, sink)
 }
 
 // export is rpc.export. spec [U6]

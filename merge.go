@@ -64,7 +64,7 @@ func (m *merger) Handle(ctx context.Context, call *Call, sink Sink) (Body, error
 	case err != nil:
 		return Body{}, err
 	case s == nil:
-		return bounded(ctx, m.h, call, sink)
+		return m.h.Handle(ctx, call, sink)
 	}
 	defer m.leave(s)
 	select {
@@ -75,7 +75,7 @@ func (m *merger) Handle(ctx context.Context, call *Call, sink Sink) (Body, error
 		return Body{}, ctx.Err()
 	}
 	if call.Since != nil && !s.ring.has(call.Since) {
-		return bounded(ctx, m.h, call, sink)
+		return m.h.Handle(ctx, call, sink)
 	}
 	return Body{}, s.serve(ctx, call, sink)
 }

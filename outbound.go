@@ -81,10 +81,23 @@ func (o *outbound) keep(v wire.Value) wire.Value {
 	return wire.Value{Enc: v.Enc, Raw: o.arena[at:len(o.arena):len(o.arena)]}
 }
 
+// takes reports whether what has come is for the caller, who asked for nothing
+// but the answer if he has no window. More than a window allows, and a few lives,
+// ends the connection.
+func (o *outbound) takes() bool {
+	switch {
+	case o.window == NoWindow:
+		return false
+	case len(o.arrived) >= 2*o.window+2:
+		o.c.fail(errors.New("the peer sends items that it has no credit for"))
+		return false
+	}
+	return true
+}
+
 // item takes an rpc.item. c.mu is held.
 func (o *outbound) item(it *wire.Item) {
-	if o.window > 0 && len(o.arrived) >= 2*o.window+2 {
-		o.c.fail(errors.New("the peer sends items that it has no credit for"))
+	if !o.takes() {
 		return
 	}
 	it.Value = o.keep(it.Value)
@@ -93,6 +106,9 @@ func (o *outbound) item(it *wire.Item) {
 }
 
 func (o *outbound) live(l *wire.Live) {
+	if !o.takes() {
+		return
+	}
 	live := *l
 	o.arrived = append(o.arrived, arrival{live: &live})
 	o.notify()
@@ -134,6 +150,9 @@ func (o *outbound) lost(sent bool) {
 // call makes a call and hands its items to sink. The result lasts until release
 // is called, which has to be.
 func (c *conn) call(ctx context.Context, call *Call, sink Sink, result func(wire.Value, *[]byte) error) error {
+	if call.Window == 0 {
+		call.Window = defaultWindow // what comes waits here for the sink, and has to have a bound
+	}
 	o, err := c.send(ctx, call)
 	if o == nil || err != nil {
 		return err

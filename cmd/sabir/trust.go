@@ -13,16 +13,18 @@ func (a *app) trustCommand() *cobra.Command {
 		Use: "trust", Short: "list, forget and accept the servers that are known here",
 		Long: "The servers that this user knows, each by the SHA-256 of its certificate.",
 	}
-	c.AddCommand(&cobra.Command{
+	accept := &cobra.Command{
+		Use: "accept HOST:PORT FINGERPRINT", Short: "know a server by another certificate from now on",
+		Args: takes(2, 2, "a HOST:PORT and a FINGERPRINT"),
+		RunE: func(_ *cobra.Command, args []string) error { return a.trust(args[0], args[1]) },
+	}
+	accept.Flags().SetInterspersed(false) // one fingerprint of 64 begins with a -
+	c.AddCommand(accept, &cobra.Command{
 		Use: "ls", Short: "list the known servers", Args: takes(0, 0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error { return a.trusted() },
 	}, &cobra.Command{
 		Use: "forget HOST:PORT", Short: "forget a server", Args: takes(1, 1, "one HOST:PORT"),
 		RunE: func(_ *cobra.Command, args []string) error { return a.distrust(args[0]) },
-	}, &cobra.Command{
-		Use: "accept HOST:PORT FINGERPRINT", Short: "know a server by another certificate from now on",
-		Args: takes(2, 2, "a HOST:PORT and a FINGERPRINT"),
-		RunE: func(_ *cobra.Command, args []string) error { return a.trust(args[0], args[1]) },
 	})
 	return c
 }
