@@ -299,6 +299,22 @@ describe('items', { timeout: 60_000 }, () => {
     assert.deepEqual((await peer.hear()).params, { id, n: 2 })
   })
 
+  test('more than was asked for ends the connection, and keeps nothing', async (t) => {
+    const s = await serve(t)
+    const events = s.connect().stream('lounge.search', {}, { window: 4 })
+    const first = events.next()
+    const peer = await s.peer()
+    const { id } = await peer.hear()
+    for (let i = 0; i < 1000; i++) peer.item(id, { value: i })
+    await peer.gone
+    assert.equal((await first).value, 0)
+    const got = []
+    await assert.rejects(async () => {
+      for await (const value of events) got.push(value)
+    }, unanswered(true))
+    assert.equal(got.length, 11)
+  })
+
   test('leaving the loop cancels it', async (t) => {
     const s = await serve(t)
     const client = s.connect()

@@ -337,6 +337,7 @@ class Watch {
   #tell(/** @type {WatchEvent<any>} */ event) {
     this.#queue.push(event);
     this.#serve();
+    if (this.#window && this.#queue.length > 2 * this.#window + 2) this.#request.link?.break(new Error("more items came than were asked for"));
   }
 
   #abort = () => this.#stop(this.#signal?.reason);

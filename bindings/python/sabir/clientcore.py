@@ -178,6 +178,8 @@ class ClientCore:
                 self.cancel(p)
                 p.end(error=fault)
                 return
+        if p.window and len(p.events) >= 2 * p.window + 2:
+            raise Unavailable("the peer sends items that it has no credit for")
         p.events.append(e)
         if p.on_change:
             p.on_change()

@@ -247,6 +247,31 @@ class Blocking(Serving):
         for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 2), ("TCP_USER_TIMEOUT", 40_000)):
             self.assertEqual(sock.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)), value, name)
 
+    def test_more_than_asked_for(self) -> None:
+        """Items for a plain request are passed over; more than a window allows ends the connection. [S1]"""
+        script = r"""
+import json, sys
+note = '{"method":"rpc.item","params":{"id":%d,"value":1}}\n'
+for line in sys.stdin:
+    q = json.loads(line)
+    if "id" not in q:
+        continue
+    elif "window" in q:
+        sys.stdout.write(note % q["id"] * 10000)
+    elif q["method"] == "a.b":
+        sys.stdout.write(note % q["id"] * 10000 + '{"id":%d,"result":{}}\n' % q["id"])
+    else:
+        sys.stdout.write('{"id":%d,"error":{"code":-32601,"message":"no","data":{"name":"rpc.MethodNotFound","params":{}}}}\n' % q["id"])
+    sys.stdout.flush()
+"""
+        with open(os.path.join(self.folder, "bad.py"), "w") as f:
+            f.write(script)
+        with sabir.connect(f"exec:{sys.executable} {self.folder}/bad.py") as c:
+            self.assertEqual(c.call("a.b"), {})
+            with self.assertRaisesRegex(sabir.SabirError, "no credit"):
+                for _ in c.items("a.c"):
+                    time.sleep(0.01)
+
     def test_socket(self) -> None:
         self.probe()
         path = os.path.join(self.folder, "probe.sock")
