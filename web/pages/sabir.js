@@ -335,9 +335,8 @@ class Watch {
   }
 
   #tell(/** @type {WatchEvent<any>} */ event) {
-    this.#queue.push(event);
-    this.#serve();
-    if (this.#window && this.#queue.length > 2 * this.#window + 2) this.#request.link?.break(new Error("more items came than were asked for"));
+    const many = this.#queue.push(event) > 2 * this.#window + 2 && this.#window;
+    many ? this.#request.link?.break(new Error("more items came than were asked for")) : this.#serve();
   }
 
   #abort = () => this.#stop(this.#signal?.reason);
