@@ -335,8 +335,8 @@ class Watch {
   }
 
   #tell(/** @type {WatchEvent<any>} */ event) {
-    const many = this.#queue.push(event) > 2 * this.#window + 2 && this.#window;
-    many ? this.#request.link?.break(new Error("more items came than were asked for")) : this.#serve();
+    if (this.#queue.push(event) > 2 * this.#window + 2 && this.#window) this.#request.link?.break(new Error("more items came than were asked for"));
+    else this.#serve();
   }
 
   #abort = () => this.#stop(this.#signal?.reason);
