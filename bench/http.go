@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime"
 
 	"github.com/coder/websocket"
 
@@ -59,7 +58,7 @@ func serveSabirHTTP(path string) error {
 	if err != nil {
 		return err
 	}
-	return sabir.ListenAndServe(context.Background(), path, benchService(runtime.Gosched),
+	return sabir.ListenAndServe(context.Background(), path, benchService(0),
 		&sabir.ServeOptions{Limits: sabirLimits, Log: slog.New(slog.DiscardHandler), HTTP: face})
 }
 

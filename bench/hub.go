@@ -168,15 +168,9 @@ func (c *hubClient) StartCrowd(int) error { return c.sabirClient.StartCrowd(1) }
 // hubService is the process of the service that is offered.
 var hubService = &peer{
 	name: "hub-service", hidden: true,
-	serve: func(path string) error { return offerTo(path, benchService(pace)) },
+	serve: func(path string) error { return offerTo(path, benchService(100)) },
 	dial:  func(string) (client, error) { return nil, errors.ErrUnsupported },
 }
-
-// pace is that of the publisher behind the hub: 64 items a millisecond, which is
-// what raw2 passes on to a hundred, and several times what a hub does. One that
-// has no brake spends two fifths of the one core on items that nobody takes; one
-// that waits for an answer of the hub, as those of the other brokers do, a third.
-func pace() { time.Sleep(4 * time.Millisecond) }
 
 // offerTo offers a service to a hub that may not be there yet.
 func offerTo(path string, s *sabir.Service) error {

@@ -15,7 +15,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"google.golang.org/grpc"
@@ -71,7 +70,7 @@ func serveSabirTLS(path string) error {
 	var failed error
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	err = sabir.ListenAndServe(ctx, path+".sock", benchService(runtime.Gosched), &sabir.ServeOptions{
+	err = sabir.ListenAndServe(ctx, path+".sock", benchService(0), &sabir.ServeOptions{
 		Log: slog.New(slog.DiscardHandler), Identity: identity, Credentials: store, Listen: []string{"sabir://127.0.0.1:0"},
 		Ready: func(all []transport.Address) {
 			at := all[1].WithPairing(transport.Pairing{Pin: identity.Fingerprint(), ID: token.ID, Secret: secret.Reveal()})
