@@ -389,7 +389,7 @@ func (c *conn) forget(o *outbound) {
 // recycle gives the memory of a finished call to the next.
 func (o *outbound) recycle() {
 	arena, arrived := o.arena, o.arrived
-	if cap(arena) > keepBuffer || cap(o.spareArena) > keepBuffer || cap(arrived) > 2*batch || cap(o.spare) > 2*batch {
+	if cap(arena) > largeFrame || cap(o.spareArena) > largeFrame || cap(arrived) > 2*batch || cap(o.spare) > 2*batch {
 		return
 	}
 	clear(arrived[:cap(arrived)])

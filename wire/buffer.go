@@ -92,7 +92,7 @@ func GiveBuffer(b []byte) {
 
 // room returns dst with room for n bytes and what may follow them.
 func room(dst []byte, n int) []byte {
-	if n < largeBuffer || cap(dst)-len(dst) >= n {
+	if n < leastBuffer || cap(dst)-len(dst) >= n {
 		return dst
 	}
 	return append(TakeBuffer(len(dst)+n+bufferMargin/2), dst...)

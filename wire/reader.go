@@ -322,14 +322,14 @@ func (r *Reader) resize(size int) error {
 		}
 		r.asked += more
 	}
-	if size <= keepBuffer {
+	if size < leastBuffer {
 		r.buf = make([]byte, size)
 	} else {
 		r.buf = TakeBuffer(size)
 		r.buf = r.buf[:cap(r.buf)]
 	}
 	r.r, r.w = 0, copy(r.buf, old[r.r:r.w])
-	GiveBuffer(old)
+	GiveFrame(old)
 	return nil
 }
 
