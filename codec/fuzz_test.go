@@ -18,6 +18,10 @@ var seeds = []string{
 	`{"maybe":null,"lists":[[1,2],[],[3.0]],"nodes":{"x y":{"name":"n","left":{"name":"m","other":{}},"other":{}}},"things":{"__proto__":[]},"raw":""}`,
 	`{"shape":{"radius":1,"type":"sphere"},"Raw":1,"colour":"pink","tiny":128,"text":"a","slug":"ABCD","bytes":"A","time":"x","list":[null]}`,
 	`{"int":9007199254740992,"float":1e400,"wide":1.5,"u_wide":-1,"port":0,"single":2,"any":[12345678901234567890],"raw":[1e999]}`,
+	// As our own peers write them, each with one thing that is not as it should be, or none.
+	`{"bool":true,"int":5,"tiny":-7,"port":80,"wide":"12","float":0.5,"single":0.25,"text":"abc","slug":"abc","bytes":"AQID","raw":1,"list":["a","b"],"map":{"a":1},"colour":"red","maybe":"x","lists":[[1],[]]}`,
+	`{"raw":1,"list":["a","b","c","d"]}`, `{"text":"abcdef","raw":1}`, `{"slug":"abcd","raw":1}`, `{"port":0,"raw":1}`, `{"single":1.5,"raw":1}`,
+	`{"bytes":"AQIDBAU=","raw":1}`, `{"raw":1,"colour":"pink"}`, `{"raw":1,"node":{"name":"a","kids":[{"name":"b","other":{}}],"other":{}}}`,
 	`{"wide":2.0,"int":1.0,"float":-0,"any":-0,"raw":-0}`, `[]`, `null`, `""`, `7`, `[[[[{"raw":[[[]]]}]]]]`,
 	`{"lists":[[0,0,0,0,0,0,0,0,0,0],[],[],[],[],[],[],[],[],[],[]],"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9}`,
 }

@@ -156,56 +156,55 @@ func (d *decoder) quickKey(f *field, sep bool) bool {
 }
 
 func (d *decoder) quickList(p *plan, at unsafe.Pointer, depth int) bool {
-	n, ok := d.c.PlainOpen(wire.List)
-	if !ok || n >= 0 && n*p.elem.size > quickRoom {
+	told, ok := d.c.PlainOpen(wire.List)
+	if !ok || told >= 0 && told*p.elem.size > quickRoom {
 		return false
 	}
+	n := 0
 	if p.typ == textsType && !p.elem.bounded {
-		return d.quickTexts((*[]string)(at), n)
+		n, ok = d.quickTexts((*[]string)(at), told)
+	} else {
+		n, ok = d.quickElements(p, reflect.NewAt(p.typ, at).Elem(), told, depth)
 	}
-	v := reflect.NewAt(p.typ, at).Elem()
-	v.Set(reflect.Zero(p.typ))
-	if n > 0 {
-		v.Grow(n)
-	}
-	i := 0
-	for ; ; i++ {
-		more, ok := d.c.PlainNext(i, n)
-		if !ok || i*p.elem.size > quickRoom {
-			return false
-		}
-		if !more {
-			break
-		}
-		if i == v.Cap() {
-			v.Grow(max(4, i))
-		}
-		v.SetLen(i + 1)
-		if !d.quick(p.elem, unsafe.Add(v.UnsafePointer(), uintptr(i*p.elem.size)), depth) {
-			return false
-		}
-	}
-	if i == 0 {
-		v.Set(reflect.MakeSlice(p.typ, 0, 0))
-	}
-	return d.take(i*p.elem.size) && (!p.bounded || float64(i) >= p.min && float64(i) <= p.max)
+	return ok && d.take(n*p.elem.size) && (!p.bounded || float64(n) >= p.min && float64(n) <= p.max)
 }
 
-// quickTexts is quickList where package reflect would take as long as the rest.
-func (d *decoder) quickTexts(list *[]string, n int) (ok bool) {
-	if n >= 0 {
-		*list, ok = d.texts(make([]string, 0, n), n)
-		return ok
+// quickElements reads the elements of a list, of which it is told how many there
+// are, or -1.
+func (d *decoder) quickElements(p *plan, v reflect.Value, told, depth int) (n int, ok bool) {
+	v.Set(reflect.MakeSlice(p.typ, 0, max(0, told)))
+	for ; n*p.elem.size <= quickRoom; n++ {
+		more, ok := d.c.PlainNext(n, told)
+		if !more || !ok {
+			return n, ok
+		}
+		if n == v.Cap() {
+			v.Grow(max(4, n))
+		}
+		v.SetLen(n + 1)
+		if !d.quick(p.elem, unsafe.Add(v.UnsafePointer(), n*p.elem.size), depth) {
+			return n, false
+		}
+	}
+	return n, false
+}
+
+// quickTexts is quickElements where package reflect would take as long as the
+// rest.
+func (d *decoder) quickTexts(list *[]string, told int) (n int, ok bool) {
+	if told >= 0 {
+		*list, ok = d.texts(make([]string, 0, told), told)
+		return len(*list), ok
 	}
 	var few [8]string // JSON does not tell how many there are
-	texts, ok := d.texts(few[:0], n)
+	texts, ok := d.texts(few[:0], told)
 	*list = append(make([]string, 0, len(texts)), texts...)
-	return ok
+	return len(texts), ok
 }
 
-func (d *decoder) texts(list []string, n int) (_ []string, ok bool) {
+func (d *decoder) texts(list []string, told int) (_ []string, ok bool) {
 	for i := 0; i*textSize <= quickRoom; i++ {
-		more, ok := d.c.PlainNext(i, n)
+		more, ok := d.c.PlainNext(i, told)
 		if !more || !ok {
 			return list, ok
 		}

@@ -16,23 +16,28 @@ func TestQuick(t *testing.T) {
 		Loud   bool
 		Colour colour
 		Share  *float64
-		Kids   []item `sabir:",optional"`
+		Kids   []item   `sabir:",optional" max:"2"`
+		Tags   []string `sabir:",optional" min:"1" max:"3"`
 	}
 	const good = `{"name":"a","level":-128,"loud":true,"colour":"red"}`
 	for text, quick := range map[string]bool{
 		good: true,
-		`{"name":"żółw","level":0,"loud":false,"colour":"red"}`:                                false,
-		`{"name":"a","level":128,"loud":true,"colour":"red"}`:                                  false,
-		`{"name":"","level":1,"loud":true,"colour":"red"}`:                                     false,
-		`{"name":"a","level":1,"loud":true,"colour":"pink"}`:                                   false,
-		`{"name":"a","level":1,"loud":1,"colour":"red"}`:                                       false,
-		`{"name":"a","level":1,"loud":true}`:                                                   false,
-		`{"level":1,"name":"a","loud":true,"colour":"red"}`:                                    false,
-		`{"name":"a","level":1,"loud":true,"colour":"red","x":1}`:                              false,
-		`{"name":"a","level":1,"loud":true,"colour":"red","share":null}`:                       false,
-		`{"name":"a","level":1,"loud":true,"colour":"red","share":-0.25}`:                      true,
-		`{"name":"a","level":1,"loud":true,"colour":"red","kids":[` + good + `,` + good + `]}`: true,
-		`{"name":"a","level":1,"loud":true,"colour":"red","share":1.5,"kids":[]}`:              true,
+		`{"name":"żółw","level":0,"loud":false,"colour":"red"}`:                                             false,
+		`{"name":"a","level":128,"loud":true,"colour":"red"}`:                                               false,
+		`{"name":"","level":1,"loud":true,"colour":"red"}`:                                                  false,
+		`{"name":"a","level":1,"loud":true,"colour":"pink"}`:                                                false,
+		`{"name":"a","level":1,"loud":1,"colour":"red"}`:                                                    false,
+		`{"name":"a","level":1,"loud":true}`:                                                                false,
+		`{"level":1,"name":"a","loud":true,"colour":"red"}`:                                                 false,
+		`{"name":"a","level":1,"loud":true,"colour":"red","x":1}`:                                           false,
+		`{"name":"a","level":1,"loud":true,"colour":"red","share":null}`:                                    false,
+		`{"name":"a","level":1,"loud":true,"colour":"red","share":-0.25}`:                                   true,
+		`{"name":"a","level":1,"loud":true,"colour":"red","kids":[` + good + `,` + good + `]}`:              true,
+		`{"name":"a","level":1,"loud":true,"colour":"red","share":1.5,"kids":[]}`:                           true,
+		`{"name":"a","level":1,"loud":true,"colour":"red","kids":[` + good + `,` + good + `,` + good + `]}`: false,
+		`{"name":"a","level":1,"loud":true,"colour":"red","tags":["x","y","z"]}`:                            true,
+		`{"name":"a","level":1,"loud":true,"colour":"red","tags":["w","x","y","z"]}`:                        false,
+		`{"name":"a","level":1,"loud":true,"colour":"red","tags":[]}`:                                       false,
 	} {
 		c := For[item]()
 		for _, enc := range encodings {
