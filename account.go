@@ -34,7 +34,8 @@ type account struct {
 	taken
 }
 
-// accounts are those of a server. One exists while its caller is connected.
+// accounts are those of a server. One exists while its caller is connected, and
+// while calls run on that he has left behind.
 type accounts struct {
 	most int // connections of one
 
@@ -96,11 +97,14 @@ func (as *accounts) open(key any) *account {
 	defer as.mu.Unlock()
 	a := as.all[key]
 	if a == nil {
+		as.sweep()
 		if as.all == nil {
 			as.all = make(map[any]*account)
 		}
 		a = &account{of: as, key: key}
 		as.all[key] = a
+	}
+	if a.taken[connections].Load() == 0 {
 		as.callers.Add(1)
 	}
 	if !a.take(connections, 1, as.most) {
@@ -117,10 +121,22 @@ func (as *accounts) close(a *account) {
 	as.leave(a)
 }
 
-// leave forgets a caller who has no connection, with as.mu held.
+// leave is for a caller who may have no connection any more, with as.mu held.
 func (as *accounts) leave(a *account) {
-	if a.taken[connections].Load() == 0 {
+	if a.taken[connections].Load() > 0 {
+		return
+	}
+	as.callers.Add(-1)
+	if a.taken[inFlight].Load() == 0 {
 		delete(as.all, a.key)
-		as.callers.Add(-1)
+	}
+}
+
+// sweep forgets those whose last calls have ended since they left, with as.mu held.
+func (as *accounts) sweep() {
+	for key, a := range as.all {
+		if a.taken[connections].Load()+a.taken[inFlight].Load() == 0 {
+			delete(as.all, key)
+		}
 	}
 }

@@ -80,12 +80,13 @@ func TestCallsOfOneCaller(t *testing.T) {
 	const conn, caller, free = 16, 16, 4
 	r := limited(t, sabir.Limits{Connections: 4, InFlight: conn})
 	first, second, third := dial(t, r.path, sabir.DialOptions{}), dial(t, r.path, sabir.DialOptions{}), dial(t, r.path, sabir.DialOptions{})
+	asks := third
 	held := func(c *sabir.Client, n, together int) {
 		for range n {
 			go sabir.Do[sabir.None](context.Background(), c, "s.hold", nil)
 		}
 		for { // until they are there
-			info, err := sabir.Do[struct{ InFlight int }](t.Context(), third, "rpc.stats", nil)
+			info, err := sabir.Do[struct{ InFlight int }](t.Context(), asks, "rpc.stats", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -102,5 +103,26 @@ func TestCallsOfOneCaller(t *testing.T) {
 	}
 	if _, err := sabir.Do[text](t.Context(), third, "s.echo", text{"x"}); err != nil {
 		t.Errorf("the first of another connection: %v", err)
+	}
+
+	// What runs on is counted, though all connections are gone.
+	for _, c := range []*sabir.Client{first, second, third} {
+		c.Close()
+	}
+	fourth := dial(t, r.path, sabir.DialOptions{})
+	asks = dial(t, r.path, sabir.DialOptions{})
+	for {
+		info, err := sabir.Do[struct{ Connections int }](t.Context(), asks, "rpc.stats", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Connections == 1 || info.Connections == 2 {
+			break
+		}
+	}
+	held(fourth, free, conn+free+caller-(conn-free)+free)
+	_, err = sabir.Do[text](t.Context(), fourth, "s.echo", text{"x"})
+	if !errors.Is(err, sabir.ErrBusy) || !strings.Contains(err.Error(), "over 16 calls in flight of one caller") {
+		t.Errorf("one call more on a new connection: %v", err)
 	}
 }
