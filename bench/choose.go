@@ -5,30 +5,15 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/sabir-ipc/sabir/bench/load"
 )
 
-func peerNames() (names []string) {
-	for _, p := range peers {
-		if !p.hidden {
-			names = append(names, p.name)
-		}
-	}
-	return names
-}
-
 func workNames() (names []string) {
-	for _, w := range works {
-		names = append(names, w.name)
+	for _, w := range load.Works {
+		names = append(names, w.Name)
 	}
 	return names
-}
-
-// can tells whether the peer does that work.
-func (p *peer) can(w *work) bool {
-	if p.works == nil {
-		return slices.Contains(plain, w.name)
-	}
-	return slices.Contains(p.works, w.name)
 }
 
 // choose takes the lists of the command line. A peer that was named and cannot
@@ -51,7 +36,7 @@ func (c *config) choose(peerList, workList string) error {
 	default:
 		for name := range strings.SplitSeq(peerList, ",") {
 			p := peerNamed(name)
-			if p == nil || p.hidden {
+			if p == nil {
 				return fmt.Errorf("no peer %q; there are %s", name, strings.Join(peerNames(), ", "))
 			}
 			if lacks := p.lacks(); lacks != "" {
@@ -68,24 +53,17 @@ func (c *config) choose(peerList, workList string) error {
 		case "all":
 			c.works = append(append(c.works, plain...), "cli")
 		case "scale":
-			for _, w := range works {
-				if w.points != nil {
-					c.works = append(c.works, w.name)
+			for _, w := range load.Works {
+				if w.Points != nil {
+					c.works = append(c.works, w.Name)
 				}
 			}
 		default:
-			if workNamed(name) == nil {
+			if load.WorkNamed(name) == nil {
 				return fmt.Errorf("no work %q; there are %s", name, strings.Join(workNames(), ", "))
 			}
 			c.works = append(c.works, name)
 		}
 	}
 	return nil
-}
-
-func (p *peer) lacks() string {
-	if p.missing == nil {
-		return ""
-	}
-	return p.missing()
 }

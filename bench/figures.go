@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/sabir-ipc/sabir/bench/load"
 )
 
 // point is one thing that was measured, of any number of peers and repetitions.
@@ -28,7 +30,7 @@ func newFigures() *figures {
 	return &figures{values: make(map[point]map[string]map[int]float64), limits: make(map[point]map[string]string)}
 }
 
-func (f *figures) add(l line) {
+func (f *figures) add(l load.Line) {
 	at := point{l.Work, l.Metric, l.X, l.Pinned}
 	switch {
 	case l.Err != "":
@@ -61,7 +63,7 @@ func readFigures(file string) (*figures, error) {
 	lines.Buffer(nil, 1<<20)
 	for number := 1; lines.Scan(); number++ {
 		var l struct {
-			line
+			load.Line
 			Machine *machine `json:"machine"`
 		}
 		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
@@ -72,7 +74,7 @@ func readFigures(file string) (*figures, error) {
 			f.runs = append(f.runs, measured{machine: *l.Machine})
 			continue
 		}
-		f.add(l.line)
+		f.add(l.Line)
 		if n := len(f.runs); n > 0 && !slices.Contains(f.runs[n-1].works, l.Work) {
 			f.runs[n-1].works = append(f.runs[n-1].works, l.Work)
 		}

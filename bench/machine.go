@@ -4,8 +4,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 )
@@ -46,11 +44,10 @@ func thisMachine(c *config) machine {
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
 	m.Kernel = strings.TrimSpace(string(kernel))
 	m.Commit = firstLine("git", "rev-parse", "--short", "HEAD")
-	if b, ok := debug.ReadBuildInfo(); ok {
-		for _, d := range b.Deps {
-			if slices.Contains(modules, d.Path) {
-				m.Versions[d.Path] = d.Version
-			}
+	out, _ := exec.Command("go", append([]string{"list", "-m"}, modules...)...).Output()
+	for l := range strings.Lines(string(out)) {
+		if path, version, ok := strings.Cut(strings.TrimSpace(l), " "); ok {
+			m.Versions[path] = version
 		}
 	}
 	for name, version := range map[string]string{

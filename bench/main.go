@@ -3,6 +3,11 @@
 // for each measurement; the repetitions of the peers are interleaved; what
 // counts are medians and the ratios to raw within one repetition.
 //
+// Each peer is a program of its own (peers/), that links its library and what
+// measures it (load/), for what a program links and does not use costs it in
+// every cycle of the collector. This one builds those that a run needs, starts
+// them, and shows the figures; what there is to measure is in peers.go.
+//
 //	go run ./bench                         # Sabir, raw sockets and net/rpc, three times
 //	go run ./bench -peers all              # beside everyone who can run here
 //	go run ./bench -pin                    # all on one core: the steady measure of path length
@@ -11,6 +16,7 @@
 //	go run ./bench -peers sabir-tls-json -works hostile -time 10s           # quiet, then beside a thousand hostile connections
 //	go run ./bench -peers sabir-hub-cbor -works beside -time 6s             # through a hub, beside a slow service there
 //	go run ./bench -peers sabir-websocket,sabir-post,connect,http-json -works unary   # HTTP on the unix socket
+//	go run ./bench -one sabir-cbor:unary:0:0                                # a single measurement, as lines of JSON
 //	go run ./bench -full -out all.jsonl    # what docs/performance.md shows, half an hour and more
 //	go run ./bench -report all.jsonl       # writes it there
 //
@@ -22,7 +28,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -50,21 +55,17 @@ func main() {
 	sections := flag.String("sections", "", "which of the page -report writes, by commas (default: all)")
 	page := flag.String("page", "docs/performance.md", "the page of -report")
 	svg := flag.String("svg", "", "folder for the curves of -report (default: a folder beside the page, with its name)")
-	var use worker
-	flag.StringVar(&use.serve, "serve", "", "be the server of that peer (used by bench itself)")
-	flag.StringVar(&use.socket, "socket", "", "where (used by bench itself)")
-	flag.StringVar(&use.one, "one", "", "measure PEER:WORK:POINT:REP and print lines (used by bench itself)")
+	one := flag.String("one", "", "make the one measurement PEER:WORK:POINT:REP and print its lines")
 	flag.Parse()
-	raiseFiles()
 
+	c.pins = []bool{*pin}
 	var err error
 	switch {
-	case use.serve != "" || use.one != "":
-		err = use.work(&c)
+	case *one != "":
+		err = c.one(*one)
 	case *reportFrom != "":
 		err = report(*reportFrom, *page, *svg, strings.FieldsFunc(*sections, func(r rune) bool { return r == ',' }))
 	default:
-		c.pins = []bool{*pin}
 		if *full {
 			*peerList, *workList, c.reps, c.pins = "all", "all,scale", max(c.reps, 5), []bool{true, false}
 		}
@@ -78,14 +79,5 @@ func main() {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
-	}
-}
-
-// raiseFiles lets a process have as many connections as it may.
-func raiseFiles() {
-	var r syscall.Rlimit
-	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r) == nil {
-		r.Cur = r.Max
-		syscall.Setrlimit(syscall.RLIMIT_NOFILE, &r)
 	}
 }

@@ -1,31 +1,38 @@
 package main
 
-import (
-	"errors"
-	"os/exec"
-	"path/filepath"
-)
+import "os/exec"
 
-// ZeroMQ is a C library. What uses it is built with the tag zmq, by a run of
-// bench that finds libzmq: all else then builds without.
-var zeromqPeer = &peer{
-	name:  "zeromq",
-	note:  "pebbe/zmq4 on libzmq, ready bytes without codec: REQ/REP, DEALER/ROUTER, XPUB/SUB",
-	works: []string{"unary", "flight", "sub1", "sub100", "blob", "idle"},
-	build: func(dir string) (string, error) {
-		exe := filepath.Join(dir, "bench-zmq")
-		return exe, command("go", "build", "-tags", "zmq", "-o", exe, "github.com/sabir-ipc/sabir/bench")
-	},
-	missing: func() string {
-		for _, args := range [][]string{{"gcc", "--version"}, {"pkg-config", "--exists", "libzmq"}} {
-			if exec.Command(args[0], args[1:]...).Run() != nil {
-				return "libzmq with its headers, gcc and pkg-config: apt-get install libzmq3-dev gcc pkg-config"
-			}
-		}
+// What peers need beside Go: each says what this machine lacks and how to get
+// it, or nothing.
+
+func missingCapnp() string {
+	if runs("g++", "--version") && runs("capnp", "--version") && runs("pkg-config", "--exists", "capnp-rpc") {
 		return ""
-	},
-	serve: zeromqServe,
-	dial:  zeromqDial,
+	}
+	return "Cap'n Proto with its headers, g++ and pkg-config: apt-get install capnproto libcapnp-dev g++ pkg-config"
 }
 
-var errWithoutZeroMQ = errors.New("built without libzmq (tag zmq)")
+func missingZeroMQ() string {
+	if runs("gcc", "--version") && runs("pkg-config", "--exists", "libzmq") {
+		return ""
+	}
+	return "libzmq with its headers, gcc and pkg-config: apt-get install libzmq3-dev gcc pkg-config"
+}
+
+func runs(name string, args ...string) bool { return exec.Command(name, args...).Run() == nil }
+
+func missingDBus() string {
+	for program, where := range map[string]string{"dbus-daemon": "dbus-daemon", "busctl": "systemd"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return program + ": apt-get install " + where
+		}
+	}
+	return ""
+}
+
+func missingMPD() string {
+	if _, err := exec.LookPath("mpd"); err != nil {
+		return "mpd: apt-get install mpd"
+	}
+	return ""
+}

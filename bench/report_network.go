@@ -78,9 +78,9 @@ func (f *figures) besideSection() string {
 				continue
 			}
 			row := fmt.Sprintf("| %s, %s | %s", name, metric, alone)
-			for _, way := range []*peer{stalled, slow} {
-				beside, _ := f.of(point{"beside", way.name + ": " + metric, 0, false}, name)
-				ratio, _ := f.of(point{"beside", way.name + ": " + metric + timesAlone, 0, false}, name)
+			for _, way := range []string{"beside stalled", "beside slow"} {
+				beside, _ := f.of(point{"beside", way + ": " + metric, 0, false}, name)
+				ratio, _ := f.of(point{"beside", way + ": " + metric + " × alone", 0, false}, name)
 				row += fmt.Sprintf(" | %s | %s", beside, ratio)
 			}
 			fmt.Fprintln(&b, row+" |")

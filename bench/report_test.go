@@ -9,24 +9,25 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/sabir-ipc/sabir/bench/load"
 )
 
 // testRun has one peer ahead of Sabir and a curve that ends at a limit.
-func testRun() []line {
-	var lines []line
+func testRun() []load.Line {
+	var lines []load.Line
 	for rep, raw := range []float64{10, 20, 30} {
 		for peer, times := range map[string]float64{"raw": 1, "sabir-cbor": 1.2, "sabir-json": 2, "netrpc": 1.5, "grpc": 5} {
-			lines = append(lines, line{Peer: peer, Work: "unary", Metric: "p50 µs", Value: raw * times, Rep: rep, Pinned: true})
+			lines = append(lines, load.Line{Peer: peer, Work: "unary", Metric: "p50 µs", Value: raw * times, Rep: rep, Pinned: true})
 		}
 		for _, x := range []int{64, 1024, 1 << 24} {
-			lines = append(lines, line{Peer: "raw", Work: "scale-size", Metric: "MB/s", Value: raw * float64(x), X: x, Rep: rep})
+			lines = append(lines, load.Line{Peer: "raw", Work: "scale-size", Metric: "MB/s", Value: raw * float64(x), X: x, Rep: rep})
 		}
 	}
 	return append(lines,
-		line{Peer: "sabir-cbor", Work: "scale-size", Metric: "MB/s", Value: 30, X: 64},
-		line{Peer: "sabir-cbor", Work: "scale-size", Metric: "limit", Note: "over", X: 1 << 24},
-		line{Peer: "connect", Work: "unary", Metric: "error", Err: "gone"})
+		load.Line{Peer: "sabir-cbor", Work: "scale-size", Metric: "MB/s", Value: 30, X: 64},
+		load.Line{Peer: "sabir-cbor", Work: "scale-size", Metric: "limit", Note: "over", X: 1 << 24},
+		load.Line{Peer: "connect", Work: "unary", Metric: "error", Err: "gone"})
 }
 
 func writeRun(t *testing.T, file string) {
@@ -167,21 +168,5 @@ func TestPageIsWhole(t *testing.T) {
 	}
 	if len(found) != len(want) {
 		t.Errorf("%d sections, %d known", len(found), len(want))
-	}
-}
-
-func TestHistogram(t *testing.T) {
-	var h histogram
-	for range 98 {
-		h.add(time.Millisecond)
-	}
-	for range 2 {
-		h.add(100 * time.Millisecond)
-	}
-	if p50 := h.micros(0.5); p50 < 980 || p50 > 1020 {
-		t.Errorf("p50 of 98 times 1 ms and twice 100 ms is %g µs", p50)
-	}
-	if p99 := h.micros(0.99); p99 < 98e3 || p99 > 102e3 {
-		t.Errorf("p99 of 98 times 1 ms and twice 100 ms is %g µs", p99)
 	}
 }

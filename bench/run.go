@@ -10,14 +10,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"time"
+	"slices"
+
+	"github.com/sabir-ipc/sabir/bench/load"
 )
-
-// toolsDir names the folder of what was built for this run, for the processes
-// that measure.
-const toolsDir = "BENCH_TOOLS"
-
-func tool(name string) string { return filepath.Join(os.Getenv(toolsDir), name) }
 
 func run(c *config) error {
 	dir, err := os.MkdirTemp("", "bench")
@@ -25,9 +21,7 @@ func run(c *config) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	os.Setenv(toolsDir, dir)
-	exes, err := build(c)
-	if err != nil {
+	if err := build(dir, c.used()); err != nil {
 		return err
 	}
 	sink := io.Discard
@@ -47,24 +41,24 @@ func run(c *config) error {
 		Machine machine `json:"machine"`
 	}{thisMachine(c)})
 
-	var lines []line
+	var lines []load.Line
 	failed := 0
 	steps := c.steps()
 	for i, s := range steps {
-		if c.out != "" && (i == 0 || s.work != steps[i-1].work) {
-			fmt.Fprintf(os.Stderr, "bench: %d of %d, %s, %s\n", i+1, len(steps), s.work.name, cores(s.pin))
+		if c.out != "" && (i == 0 || s.Work != steps[i-1].Work) {
+			fmt.Fprintf(os.Stderr, "bench: %d of %d, %s, %s\n", i+1, len(steps), s.Work.Name, cores(s.pin))
 		}
-		got, err := c.spawn(exes[s.peer.name], s)
+		got, err := c.spawn(dir, s)
 		if err != nil {
 			return err
 		}
 		for _, l := range got {
 			if l.Err != "" {
 				failed++
-				fmt.Fprintf(os.Stderr, "bench: %s, %s: %s\n", l.Peer, l.what(), l.Err)
+				fmt.Fprintf(os.Stderr, "bench: %s, %s: %s\n", l.Peer, l.What(), l.Err)
 			}
 			if l.Note != "" {
-				fmt.Fprintf(os.Stderr, "bench: %s, %s: %s\n", l.Peer, l.what(), l.Note)
+				fmt.Fprintf(os.Stderr, "bench: %s, %s: %s\n", l.Peer, l.What(), l.Note)
 			}
 			out.Encode(l)
 		}
@@ -82,13 +76,48 @@ func run(c *config) error {
 	return nil
 }
 
+// one makes a single measurement, whose lines go to stdout.
+func (c *config) one(text string) error {
+	s, err := parseStep(text)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := build(dir, []*peer{s.peer}); err != nil {
+		return err
+	}
+	s.pin = c.pins[0]
+	cmd := c.measurement(dir, s)
+	cmd.Stdout = os.Stdout
+	return cmd.Run()
+}
+
 // step is one process that measures.
 type step struct {
-	peer  *peer
-	work  *work
-	point int
-	rep   int
-	pin   bool
+	load.Step
+	peer *peer
+	pin  bool
+}
+
+func parseStep(text string) (s step, err error) {
+	if s.Step, err = load.ParseStep(text); err != nil {
+		return s, err
+	}
+	s.peer = peerNamed(s.Peer)
+	switch {
+	case s.peer == nil:
+		return s, fmt.Errorf("no peer %q", s.Peer)
+	case !s.peer.can(s.Work):
+		return s, fmt.Errorf("%s does not do %s", s.Peer, s.Work.Name)
+	}
+	if lacks := s.peer.lacks(); lacks != "" {
+		return s, fmt.Errorf("%s needs %s", s.Peer, lacks)
+	}
+	return s, nil
 }
 
 // steps orders them so that what will be compared is measured one after the other.
@@ -96,14 +125,14 @@ func (c *config) steps() (steps []step) {
 	for rep := range c.reps {
 		for _, pin := range c.pins {
 			for _, name := range c.works {
-				w := workNamed(name)
-				if w.points != nil && pin && len(c.pins) > 1 {
+				w := load.WorkNamed(name)
+				if w.Points != nil && pin && len(c.pins) > 1 {
 					continue // curves are of all cores
 				}
-				for _, point := range w.at(c) {
+				for _, point := range c.pointsOf(w) {
 					for _, p := range c.peers {
 						if p := peerNamed(p); p.can(w) {
-							steps = append(steps, step{p, w, point, rep, pin})
+							steps = append(steps, step{load.Step{Peer: p.name, Work: w, Point: point, Rep: rep}, p, pin})
 						}
 					}
 				}
@@ -113,62 +142,32 @@ func (c *config) steps() (steps []step) {
 	return steps
 }
 
-// at is where a work is measured: a point of zero is a work without points.
-func (w *work) at(c *config) []int {
+// pointsOf is where a work is measured: a work without points at zero.
+func (c *config) pointsOf(w *load.Work) []int {
 	switch {
-	case w.points == nil:
+	case w.Points == nil:
 		return []int{0}
 	case c.smoke:
-		return []int{w.points[1]}
+		return []int{w.Points[1]}
 	}
-	return w.points
+	return w.Points
 }
 
-// build makes the programs that peers need, and returns for each peer the
-// program that measures it: another one than this where cgo is needed.
-func build(c *config) (map[string]string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	exes := make(map[string]string)
+// used are the peers that can do any of the works.
+func (c *config) used() (used []*peer) {
 	for _, name := range c.peers {
-		exes[name] = self
 		p := peerNamed(name)
-		if p.build == nil || !c.uses(p) {
-			continue
-		}
-		exe, err := p.build(os.Getenv(toolsDir))
-		if err != nil {
-			return nil, fmt.Errorf("building what %s needs: %w", name, err)
-		}
-		if exe != "" {
-			exes[name] = exe
+		if slices.ContainsFunc(c.works, func(w string) bool { return p.can(load.WorkNamed(w)) }) {
+			used = append(used, p)
 		}
 	}
-	return exes, nil
+	return used
 }
 
-func (c *config) uses(p *peer) bool {
-	for _, name := range c.works {
-		if p.can(workNamed(name)) {
-			return true
-		}
-	}
-	return false
-}
-
-// command runs a program and has its output in the error.
-func command(name string, args ...string) error {
-	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", name, err, out)
-	}
-	return nil
-}
-
-// spawn measures in a fresh client process, pinned if asked: its server inherits that.
-func (c *config) spawn(exe string, s step) (lines []line, err error) {
-	args := []string{exe, "-one", fmt.Sprintf("%s:%s:%d:%d", s.peer.name, s.work.name, s.point, s.rep), "-time", c.time.String()}
+// measurement is a fresh client process, pinned if asked: its server inherits that.
+func (c *config) measurement(dir string, s step) *exec.Cmd {
+	client, server := s.peer.programs()
+	args := []string{filepath.Join(dir, client), "-one", s.String(), "-server", server, "-time", c.time.String()}
 	if c.smoke {
 		args = append(args, "-smoke")
 	}
@@ -177,6 +176,12 @@ func (c *config) spawn(exe string, s step) (lines []line, err error) {
 	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// spawn reads the lines of a measurement.
+func (c *config) spawn(dir string, s step) (lines []load.Line, err error) {
+	cmd := c.measurement(dir, s)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -185,22 +190,14 @@ func (c *config) spawn(exe string, s step) (lines []line, err error) {
 		return nil, err
 	}
 	for in := bufio.NewScanner(out); in.Scan(); {
-		l := line{Pinned: s.pin}
+		l := load.Line{Pinned: s.pin}
 		if err := json.Unmarshal(in.Bytes(), &l); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s, %s: %w", s.peer.name, s.work.name, err), cmd.Process.Kill(), cmd.Wait())
+			return nil, errors.Join(fmt.Errorf("%s, %s: %w", s.Peer, s.Work.Name, err), cmd.Process.Kill(), cmd.Wait())
 		}
 		lines = append(lines, l)
 	}
 	if err := cmd.Wait(); err != nil {
-		lines = append(lines, line{Peer: s.peer.name, Work: s.work.name, Rep: s.rep, X: s.point, Pinned: s.pin, Metric: "error", Err: err.Error()})
+		lines = append(lines, load.Line{Peer: s.Peer, Work: s.Work.Name, Rep: s.Rep, X: s.Point, Pinned: s.pin, Metric: "error", Err: err.Error()})
 	}
 	return lines, nil
-}
-
-// patience is how long a measurement may take before it counts as hung.
-func patience(w *work, d time.Duration) time.Duration {
-	if w.points != nil {
-		return 3*d + 5*time.Minute
-	}
-	return 3*d + time.Minute
 }

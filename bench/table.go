@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"io"
 	"text/tabwriter"
+
+	"github.com/sabir-ipc/sabir/bench/load"
 )
 
 // printTables shows, for each figure, the median over the repetitions with its
 // spread, and the ratio to raw within a repetition.
-func printTables(w io.Writer, lines []line, order []string) {
+func printTables(w io.Writer, lines []load.Line, order []string) {
 	f := newFigures()
 	others := make(map[point]map[string][]float64)
 	var points []point // in the order measured
@@ -25,7 +27,7 @@ func printTables(w io.Writer, lines []line, order []string) {
 		others[at][l.Peer] = append(others[at][l.Peer], l.Others)
 	}
 	for _, at := range points {
-		fmt.Fprintf(w, "\n%s, %s, %s\n", (&line{Work: at.work, X: at.x}).what(), at.metric, cores(at.pinned))
+		fmt.Fprintf(w, "\n%s, %s, %s\n", (&load.Line{Work: at.work, X: at.x}).What(), at.metric, cores(at.pinned))
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 		fmt.Fprintln(t, "peer\tmedian\tmin\tmax\t× raw\tmin\tmax\tothers\t")
 		for _, p := range order {

@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"bytes"
@@ -9,8 +9,8 @@ import (
 )
 
 // cli runs a call from the shell again and again, each a whole process.
-func (m *meter) cli() error {
-	args, err := m.p.command(m.path)
+func (m *Meter) cli() error {
+	args, err := m.Peer.Command(m.Path)
 	if err != nil {
 		return err
 	}
@@ -19,8 +19,8 @@ func (m *meter) cli() error {
 		if err != nil {
 			return fmt.Errorf("%s: %w: %s", args[0], err, bytes.TrimSpace(out))
 		}
-		if !bytes.Contains(out, []byte(sample().URI)) {
-			return fmt.Errorf("%s: %w: %s", args[0], errEcho, bytes.TrimSpace(out))
+		if !bytes.Contains(out, []byte(Sample().URI)) {
+			return fmt.Errorf("%s: %w: %s", args[0], ErrEcho, bytes.TrimSpace(out))
 		}
 		return nil
 	}
@@ -28,8 +28,8 @@ func (m *meter) cli() error {
 		return err
 	}
 	var took []float64
-	from := m.mark()
-	for prev := from.at; prev.Sub(from.at) < m.time; {
+	from := m.Mark()
+	for prev := from.At; prev.Sub(from.At) < m.Time; {
 		if err := call(); err != nil {
 			return err
 		}
@@ -37,9 +37,9 @@ func (m *meter) cli() error {
 		took = append(took, now.Sub(prev).Seconds()*1e3)
 		prev = now
 	}
-	u := m.since(from)
+	u := m.Since(from)
 	slices.Sort(took)
-	m.emit("p50 ms", took[len(took)/2], u.others)
-	m.emit("p99 ms", took[len(took)*99/100], u.others)
+	m.Emit("p50 ms", took[len(took)/2], u.Others)
+	m.Emit("p99 ms", took[len(took)*99/100], u.Others)
 	return nil
 }

@@ -1,51 +1,78 @@
-package main
+// Package load is what a measured program has beside its library: the works, the
+// processes and the clocks. It links little, for what a program links and does
+// not use still costs it: the collector goes through the globals in each cycle.
+package load
 
 import (
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
+	"syscall"
 	"time"
 )
 
-// worker is what bench starts itself for: one server, or one measurement.
-type worker struct{ serve, socket, one string }
+// Main is the main function of a program with these peers. It is one server, or
+// makes one measurement, as bench asks for.
+func Main(peers ...Peer) {
+	serve := flag.String("serve", "", "be the server of that `peer`")
+	socket := flag.String("socket", "", "where")
+	one := flag.String("one", "", "measure PEER:WORK:POINT:REP and print lines")
+	m := &Meter{}
+	flag.StringVar(&m.server, "server", "", "the program that has the server (default: this one)")
+	flag.DurationVar(&m.Time, "time", time.Second, "of the measurement")
+	flag.BoolVar(&m.small, "smoke", false, "only show that it works")
+	flag.Parse()
+	raiseFiles()
+	err := errors.New("this is a part of bench; see go doc github.com/sabir-ipc/sabir/bench")
+	switch {
+	case *serve != "":
+		err = serveOf(peers, *serve, *socket)
+	case *one != "":
+		err = m.one(peers, *one)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
 
-func (u *worker) work(c *config) error {
-	if u.serve != "" {
-		p := peerNamed(u.serve)
-		if p == nil {
-			return fmt.Errorf("no peer %q", u.serve)
+func named(peers []Peer, name string) *Peer {
+	for i := range peers {
+		if peers[i].Name == name {
+			return &peers[i]
 		}
-		return serve(p, u.socket)
 	}
-	parts := strings.Split(u.one, ":")
-	if len(parts) != 4 || peerNamed(parts[0]) == nil || workNamed(parts[1]) == nil {
-		return fmt.Errorf("-one takes PEER:WORK:POINT:REP, got %q", u.one)
+	return nil
+}
+
+func serveOf(peers []Peer, name, path string) error {
+	p := named(peers, name)
+	if p == nil || p.Serve == nil {
+		return fmt.Errorf("this program has no server of %q", name)
 	}
-	point, err := strconv.Atoi(parts[2])
+	return serve(p, path)
+}
+
+// one makes a measurement and prints a line for each figure.
+func (m *Meter) one(peers []Peer, text string) error {
+	step, err := ParseStep(text)
 	if err != nil {
 		return err
 	}
-	rep, err := strconv.Atoi(parts[3])
-	if err != nil {
-		return err
+	m.Peer, m.X = named(peers, step.Peer), step.Point
+	if m.Peer == nil || m.Peer.Dial == nil {
+		return fmt.Errorf("this program has no client of %q", step.Peer)
 	}
-	p, w := peerNamed(parts[0]), workNamed(parts[1])
-	if !p.can(w) {
-		return fmt.Errorf("%s does not do %s", p.name, w.name)
-	}
-	m := &meter{p: p, x: point, time: c.time, small: c.smoke}
-	l := line{Peer: parts[0], Work: parts[1], X: point, Rep: rep}
+	l := Line{Peer: step.Peer, Work: step.Work.Name, X: step.Point, Rep: step.Rep}
 	out := json.NewEncoder(os.Stdout)
-	m.emit = func(metric string, value, others float64) {
+	m.Emit = func(metric string, value, others float64) {
 		l := l
 		l.Metric, l.Value, l.Others = metric, value, others
 		out.Encode(l)
 	}
-	switch err := m.measure(w); {
+	switch err := m.measure(step.Work); {
 	case errors.Is(err, errLimit):
 		l.Metric, l.Note = "limit", err.Error()
 		out.Encode(l)
@@ -57,29 +84,48 @@ func (u *worker) work(c *config) error {
 }
 
 // measure does one work with a fresh server.
-func (m *meter) measure(w *work) error {
+func (m *Meter) measure(w *Work) error {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	m.path = dir + "/s.sock"
-	if m.srv, err = startServer(m.p, m.path); err != nil {
+	m.Path = dir + "/s.sock"
+	if m.Server, err = startServer(m.Peer, m.server, m.Path); err != nil {
 		return err
 	}
-	defer m.srv.stop()
+	defer m.Server.stop()
+	run := w.run
+	if own := m.Peer.Works[w.Name]; own != nil {
+		run = own
+	}
+	if run == nil {
+		return errors.ErrUnsupported
+	}
 	done := make(chan error, 1)
-	go func() {
-		if m.p.measure != nil {
-			done <- m.p.measure(m, w.name)
-		} else {
-			done <- w.run(m)
-		}
-	}()
+	go func() { done <- run(m) }()
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(patience(w, m.time)):
+	case <-time.After(patience(w, m.Time)):
 		return errors.New("hung")
+	}
+}
+
+// patience is how long a measurement may take before it counts as hung.
+func patience(w *Work, d time.Duration) time.Duration {
+	if w.Points != nil {
+		return 3*d + 5*time.Minute
+	}
+	return 3*d + time.Minute
+}
+
+// raiseFiles lets a process have as many connections as it may, and the daemons
+// that it starts too: what Go raises by itself, it takes back from them.
+func raiseFiles() {
+	var r syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r) == nil {
+		r.Cur = r.Max
+		syscall.Setrlimit(syscall.RLIMIT_NOFILE, &r)
 	}
 }

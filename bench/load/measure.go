@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"errors"
@@ -10,92 +10,34 @@ import (
 	"time"
 )
 
-// line is one figure of one repetition.
-type line struct {
-	Peer   string  `json:"peer"`
-	Work   string  `json:"work"`
-	Metric string  `json:"metric"`
-	Value  float64 `json:"value"`
-	X      int     `json:"x,omitempty"` // the point of a scale work
-	Rep    int     `json:"rep"`
-	Pinned bool    `json:"pinned,omitempty"`
-	// Others is how much CPU others took meanwhile, in cores: above a tenth or
-	// two the figure is worth little.
-	Others float64 `json:"others"`
-	Err    string  `json:"err,omitempty"`
-	Note   string  `json:"note,omitempty"` // why there is no figure, where that is no failure
+// Meter measures one kind of work on one peer, once.
+type Meter struct {
+	Peer   *Peer
+	Server *Server
+	Path   string // where the server is
+	X      int    // the point of a scale work
+	Time   time.Duration
+	Emit   func(metric string, value, others float64)
+
+	server string // the program of the server, if it is not this one
+	small  bool   // only show that it works
 }
 
-func (l *line) what() string {
-	if l.X > 0 {
-		return fmt.Sprintf("%s %d", l.Work, l.X)
-	}
-	return l.Work
-}
-
-// meter measures one kind of work on one peer, once.
-type meter struct {
-	p     *peer
-	srv   *server
-	path  string
-	x     int // the point of a scale work
-	time  time.Duration
-	small bool // only show that it works
-	emit  func(metric string, value, others float64)
-}
-
-// warm is how long a peer runs before it counts.
-const warm = 300 * time.Millisecond
+// Warm is how long a peer runs before it counts.
+const Warm = 300 * time.Millisecond
 
 // errLimit wraps the refusal of a peer to go so far: a curve ends there.
 var errLimit = errors.New("over the limit of the peer")
 
-// work is a kind of measurement. One with points is measured at each of them.
-type work struct {
-	name   string
-	does   string
-	run    func(*meter) error
-	points []int
-}
-
-var works = []work{
-	{"unary", "one call at a time", (*meter).unary, nil},
-	{"flight", "64 calls in flight on one connection", (*meter).flight, nil},
-	{"sub1", "items to one subscriber", func(m *meter) error { return m.subscribers(1) }, nil},
-	{"sub100", "items to a hundred subscribers, a connection each", func(m *meter) error { return m.subscribers(100) }, nil},
-	{"blob", "echo of 1 MiB", (*meter).blob, nil},
-	{"idle", "memory of an idle connection", func(m *meter) error { return m.idle(1000) }, nil},
-	{"cli", "a call as a process of its own", (*meter).cli, nil},
-	{"hostile", "a call beside a thousand hostile connections", (*meter).hostile, nil},
-	{"beside", "a call through a hub beside a thousand that wait at another service", (*meter).beside, nil},
-	{"scale-conns", "calls on many connections, a caller each", (*meter).scaleConns, []int{1, 10, 100, 1000, 10000}},
-	{"scale-idle", "memory of many idle connections", func(m *meter) error { return m.idle(m.x) }, []int{100, 1000, 10000}},
-	{"scale-subs", "items to many subscribers, a connection each", func(m *meter) error { return m.subscribers(m.x) }, []int{1, 10, 100, 1000, 10000}},
-	{"scale-size", "echo of bytes", (*meter).scaleSize, []int{64, 1 << 10, 16 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20}},
-	{"scale-rows", "a table under watch", (*meter).scaleRows, []int{100, 1000, 10000, 100000}},
-}
-
-// plain are the works of a peer that says nothing else.
-var plain = []string{"unary", "flight", "sub1", "sub100", "blob", "idle"}
-
-// workNamed returns nil if there is none.
-func workNamed(name string) *work {
-	for i := range works {
-		if works[i].name == name {
-			return &works[i]
-		}
-	}
-	return nil
-}
-
-func (m *meter) unary() error {
-	c, err := m.p.dial(m.path)
+// Unary is one call at a time.
+func (m *Meter) Unary() error {
+	c, err := m.Peer.Dial(m.Path)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	in := sample()
-	for end := time.Now().Add(min(warm, m.time)); time.Now().Before(end); {
+	in := Sample()
+	for end := time.Now().Add(min(Warm, m.Time)); time.Now().Before(end); {
 		out, err := c.Echo(&in)
 		if err == nil {
 			err = checkMsg(&out)
@@ -106,9 +48,9 @@ func (m *meter) unary() error {
 	}
 	took := make([]uint32, 0, 1<<20)
 	runtime.GC()
-	from := m.mark()
+	from := m.Mark()
 	n := 0
-	for prev := from.at; prev.Sub(from.at) < m.time; n++ {
+	for prev := from.At; prev.Sub(from.At) < m.Time; n++ {
 		if _, err := c.Echo(&in); err != nil {
 			return err
 		}
@@ -118,11 +60,11 @@ func (m *meter) unary() error {
 		}
 		prev = now
 	}
-	u := m.since(from)
+	u := m.Since(from)
 	slices.Sort(took)
-	m.emit("p50 µs", float64(took[len(took)/2])/1e3, u.others)
-	m.emit("p99 µs", float64(took[len(took)*99/100])/1e3, u.others)
-	m.emit("CPU µs a call", u.cpu/float64(n)*1e6, u.others)
+	m.Emit("p50 µs", float64(took[len(took)/2])/1e3, u.Others)
+	m.Emit("p99 µs", float64(took[len(took)*99/100])/1e3, u.Others)
+	m.Emit("CPU µs a call", u.CPU/float64(n)*1e6, u.Others)
 	return nil
 }
 
@@ -139,16 +81,16 @@ func sum(counts []padded) (n int64) {
 	return n
 }
 
-// few is n, or what is enough to show that it works.
-func (m *meter) few(n int) int {
+// Few is n, or what is enough to show that it works.
+func (m *Meter) Few(n int) int {
 	if m.small {
 		return min(n, max(1, n/8), 20)
 	}
 	return n
 }
 
-// settle lets the server come to rest before its memory is read.
-func (m *meter) settle() {
+// Settle lets the server come to rest before its memory is read.
+func (m *Meter) Settle() {
 	if !m.small {
 		time.Sleep(500 * time.Millisecond)
 	}
@@ -156,8 +98,8 @@ func (m *meter) settle() {
 
 const inFlight = 64
 
-func (m *meter) flight() error {
-	c, err := m.p.dial(m.path)
+func (m *Meter) flight() error {
+	c, err := m.Peer.Dial(m.Path)
 	if err != nil {
 		return err
 	}
@@ -175,7 +117,7 @@ func (m *meter) flight() error {
 	} else {
 		for i := range counts {
 			all.Go(func() {
-				in := sample()
+				in := Sample()
 				for !stop.Load() {
 					if _, err := c.Echo(&in); err != nil {
 						failed.CompareAndSwap(nil, &err)
@@ -186,12 +128,12 @@ func (m *meter) flight() error {
 			})
 		}
 	}
-	time.Sleep(min(warm, m.time))
+	time.Sleep(min(Warm, m.Time))
 	before := sum(counts)
-	from := m.mark()
-	time.Sleep(m.time)
+	from := m.Mark()
+	time.Sleep(m.Time)
 	n := float64(sum(counts) - before)
-	u := m.since(from)
+	u := m.Since(from)
 	stop.Store(true)
 	all.Wait()
 	if e := failed.Load(); e != nil {
@@ -200,24 +142,24 @@ func (m *meter) flight() error {
 	if n == 0 {
 		return errors.New("no call was answered")
 	}
-	m.emit("calls/s", n/u.seconds, u.others)
-	m.emit("CPU µs a call", u.cpu/n*1e6, u.others)
+	m.Emit("calls/s", n/u.Seconds, u.Others)
+	m.Emit("CPU µs a call", u.CPU/n*1e6, u.Others)
 	return nil
 }
 
 // subscribers starts them all before it waits until each has got something.
-func (m *meter) subscribers(subs int) error {
-	subs = m.few(subs)
+func (m *Meter) subscribers(subs int) error {
+	subs = m.Few(subs)
 	counts := make([]padded, subs)
-	clients := make([]client, subs)
+	clients := make([]Client, subs)
 	for i := range clients {
-		c, err := m.p.dial(m.path)
+		c, err := m.Peer.Dial(m.Path)
 		if err != nil {
 			return fmt.Errorf("connection %d: %w", i, err)
 		}
 		clients[i] = c
 	}
-	crowd := subs > 1 || m.x > 0
+	crowd := subs > 1 || m.X > 0
 	var failed atomic.Pointer[error]
 	for i, c := range clients {
 		go func() {
@@ -237,20 +179,20 @@ func (m *meter) subscribers(subs int) error {
 	if err := awaitEach(counts, &failed); err != nil {
 		return err
 	}
-	time.Sleep(min(warm, m.time))
+	time.Sleep(min(Warm, m.Time))
 	before := sum(counts)
-	from := m.mark()
-	time.Sleep(max(m.time, 200*time.Millisecond)) // some come in bursts
+	from := m.Mark()
+	time.Sleep(max(m.Time, 200*time.Millisecond)) // some come in bursts
 	n := float64(sum(counts) - before)
-	u := m.since(from)
+	u := m.Since(from)
 	if e := failed.Load(); e != nil {
 		return *e
 	}
 	if n == 0 {
 		return errors.New("nothing was received")
 	}
-	m.emit("items/s", n/u.seconds, u.others)
-	m.emit("CPU µs an item", u.cpu/n*1e6, u.others)
+	m.Emit("items/s", n/u.Seconds, u.Others)
+	m.Emit("CPU µs an item", u.CPU/n*1e6, u.Others)
 	return nil
 }
 
@@ -279,41 +221,41 @@ type crowdSubscriber interface {
 	StartCrowd(subscribers int) error
 }
 
-func (m *meter) blob() error {
-	c, err := m.p.dial(m.path)
+func (m *Meter) blob() error {
+	c, err := m.Peer.Dial(m.Path)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	b := sampleBlob()
-	for range m.few(8) {
+	b := sampleBytes(BlobSize)
+	for range m.Few(8) {
 		r, err := c.EchoBytes(b)
 		if err != nil {
 			return err
 		}
 		if !slices.Equal(r, b) {
-			return errEcho
+			return ErrEcho
 		}
 	}
-	from := m.mark()
+	from := m.Mark()
 	n := 0.0
-	for time.Since(from.at) < m.time {
+	for time.Since(from.At) < m.Time {
 		if _, err := c.EchoBytes(b); err != nil {
 			return err
 		}
 		n++
 	}
-	u := m.since(from)
-	m.emit("MB/s", n*blobSize/1e6/u.seconds, u.others)
+	u := m.Since(from)
+	m.Emit("MB/s", n*BlobSize/1e6/u.Seconds, u.Others)
 	return nil
 }
 
-func (m *meter) idle(conns int) error {
-	conns = m.few(conns)
-	in := sample()
+func (m *Meter) idle(conns int) error {
+	conns = m.Few(conns)
+	in := Sample()
 	var before int64
 	for i := range conns + 1 {
-		c, err := m.p.dial(m.path)
+		c, err := m.Peer.Dial(m.Path)
 		if err != nil {
 			return fmt.Errorf("connection %d: %w", i, err)
 		}
@@ -323,14 +265,14 @@ func (m *meter) idle(conns int) error {
 		}
 		if i == 0 { // what one call costs once is not the connections' doing
 			time.Sleep(50 * time.Millisecond)
-			before = m.srv.usage().RSS
+			before = m.Server.Usage().RSS
 		}
 	}
-	m.settle()
-	grown := float64(m.srv.usage().RSS - before)
-	m.emit("KiB a connection", grown/float64(conns), 0)
-	if m.x > 0 {
-		m.emit("MiB", grown/1024, 0)
+	m.Settle()
+	grown := float64(m.Server.Usage().RSS - before)
+	m.Emit("KiB a connection", grown/float64(conns), 0)
+	if m.X > 0 {
+		m.Emit("MiB", grown/1024, 0)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"bufio"
@@ -9,26 +9,36 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"syscall"
 	"time"
 )
 
-// server is the process of a peer's server. It answers a line on stdin with
+// Server is the process of a peer's server. It answers a line on stdin with
 // what it and its children have used, and ends with its stdin.
-type server struct {
+type Server struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Reader
 }
 
-func startServer(p *peer, path string) (*server, error) {
-	exe, err := os.Executable()
-	if err != nil {
-		return nil, err
+// Tool is what was built for this run under that name: it is beside this program.
+func Tool(name string) string { return filepath.Join(filepath.Dir(os.Args[0]), name) }
+
+// serverCommand is of this program if none is named.
+func serverCommand(program, peer, path string) *exec.Cmd {
+	exe := os.Args[0]
+	if program != "" {
+		exe = Tool(program)
 	}
-	s := &server{cmd: exec.Command(exe, "-serve", p.name, "-socket", path)}
-	s.cmd.Stderr = os.Stderr
+	cmd := exec.Command(exe, "-serve", peer, "-socket", path)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+func startServer(p *Peer, program, path string) (s *Server, err error) {
+	s = &Server{cmd: serverCommand(program, p.Name, path)}
 	if s.in, err = s.cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
@@ -42,7 +52,7 @@ func startServer(p *peer, path string) (*server, error) {
 	}
 	for range 2000 {
 		if listens(path) { // some clients dial lazily, and would only find out later
-			if c, err := p.dial(path); err == nil {
+			if c, err := p.Dial(path); err == nil {
 				c.Close()
 				return s, nil
 			}
@@ -68,14 +78,18 @@ func listens(path string) bool {
 	return true
 }
 
-func (s *server) usage() (u usage) {
+// Usage is that of the server and of the daemons that it started.
+func (s *Server) Usage() (u Usage) {
 	io.WriteString(s.in, "\n")
 	l, _ := s.out.ReadBytes('\n')
 	json.Unmarshal(l, &u)
 	return u
 }
 
-func (s *server) stop() {
+// Resident is the memory of the server alone in KiB, seen from outside: it may be asked at any time.
+func (s *Server) Resident() int64 { return residentKiB(fmt.Sprint(s.cmd.Process.Pid)) }
+
+func (s *Server) stop() {
 	s.in.Close()
 	kill := time.AfterFunc(time.Second, func() { s.cmd.Process.Kill() })
 	defer kill.Stop()
@@ -83,7 +97,7 @@ func (s *server) stop() {
 }
 
 // serve is the server process.
-func serve(p *peer, path string) error {
+func serve(p *Peer, path string) error {
 	go func() {
 		in := bufio.NewScanner(os.Stdin)
 		for in.Scan() {
@@ -91,25 +105,32 @@ func serve(p *peer, path string) error {
 		}
 		os.Exit(0)
 	}()
-	return p.serve(path)
+	return p.Serve(path)
 }
 
-// startChild runs a daemon that ends with this process.
-func startChild(name string, args ...string) error {
+// StartChild runs a daemon that ends with this process.
+func StartChild(name string, args ...string) error {
 	return startLeashed(exec.Command(name, args...))
 }
 
-// startSelf runs the server of another peer as a process of its own.
-func startSelf(peer, path string) error {
-	exe, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	cmd := exec.Command(exe, "-serve", peer, "-socket", path)
+// Start runs the server of another peer as a process of its own, that ends with
+// this one.
+func Start(program, peer, path string) error {
+	cmd := serverCommand(program, peer, path)
 	if _, err := cmd.StdinPipe(); err != nil { // it would end with its stdin
 		return err
 	}
 	return startLeashed(cmd)
+}
+
+// StartBeside is Start until stop, which waits for the end.
+func StartBeside(program, peer, path string) (stop func(), err error) {
+	cmd := serverCommand(program, peer, path)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	return func() { stdin.Close(); cmd.Wait() }, cmd.Start()
 }
 
 // startLeashed keeps a thread for ever: the kernel ends the child when the
@@ -125,8 +146,8 @@ func startLeashed(cmd *exec.Cmd) error {
 	return <-started
 }
 
-// writeWhole makes a file appear with its content.
-func writeWhole(path, content string) error {
+// WriteWhole makes a file appear with its content.
+func WriteWhole(path, content string) error {
 	if err := os.WriteFile(path+".new", []byte(content), 0o600); err != nil {
 		return err
 	}
@@ -135,7 +156,8 @@ func writeWhole(path, content string) error {
 
 const daemonPatience = 10 * time.Second
 
-func awaitFile(path string) (string, error) {
+// AwaitFile reads what WriteWhole wrote.
+func AwaitFile(path string) (string, error) {
 	for end := time.Now().Add(daemonPatience); ; time.Sleep(5 * time.Millisecond) {
 		b, err := os.ReadFile(path)
 		if err == nil {
@@ -147,7 +169,8 @@ func awaitFile(path string) (string, error) {
 	}
 }
 
-func awaitSocket(path string) error {
+// AwaitSocket waits until somebody listens.
+func AwaitSocket(path string) error {
 	for end := time.Now().Add(daemonPatience); ; time.Sleep(5 * time.Millisecond) {
 		c, err := net.Dial("unix", path)
 		if err == nil {
@@ -159,8 +182,8 @@ func awaitSocket(path string) error {
 	}
 }
 
-// acceptEach serves each connection in a goroutine of its own.
-func acceptEach(path string, serve func(net.Conn)) error {
+// AcceptEach serves each connection in a goroutine of its own.
+func AcceptEach(path string, serve func(net.Conn)) error {
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"errors"
@@ -12,10 +12,10 @@ import (
 // The works with points: how cost grows.
 
 // scaleConns has one caller on each of many connections, all calling without pause.
-func (m *meter) scaleConns() error {
-	clients := make([]client, m.x)
+func (m *Meter) scaleConns() error {
+	clients := make([]Client, m.X)
 	for i := range clients {
-		c, err := m.p.dial(m.path)
+		c, err := m.Peer.Dial(m.Path)
 		if err != nil {
 			return fmt.Errorf("connection %d: %w", i, err)
 		}
@@ -27,10 +27,10 @@ func (m *meter) scaleConns() error {
 	var took histogram
 	var all sync.WaitGroup
 	var counting atomic.Bool
-	counts := make([]padded, m.x)
+	counts := make([]padded, m.X)
 	for i, c := range clients {
 		all.Go(func() {
-			in := sample()
+			in := Sample()
 			for !stop.Load() {
 				from := time.Now()
 				if _, err := c.Echo(&in); err != nil {
@@ -47,17 +47,17 @@ func (m *meter) scaleConns() error {
 	}
 	err := awaitEach(counts, &failed)
 	if err == nil {
-		time.Sleep(min(warm, m.time))
+		time.Sleep(min(Warm, m.Time))
 		before := sum(counts)
 		counting.Store(true)
-		from := m.mark()
-		time.Sleep(m.time)
+		from := m.Mark()
+		time.Sleep(m.Time)
 		n := float64(sum(counts) - before)
-		u := m.since(from)
-		m.emit("calls/s", n/u.seconds, u.others)
-		m.emit("p50 µs", took.micros(0.5), u.others)
-		m.emit("p99 µs", took.micros(0.99), u.others)
-		m.emit("CPU µs a call", u.cpu/n*1e6, u.others)
+		u := m.Since(from)
+		m.Emit("calls/s", n/u.Seconds, u.Others)
+		m.Emit("p50 µs", took.micros(0.5), u.Others)
+		m.Emit("p99 µs", took.micros(0.99), u.Others)
+		m.Emit("CPU µs a call", u.CPU/n*1e6, u.Others)
 	}
 	stop.Store(true)
 	all.Wait()
@@ -70,13 +70,13 @@ func (m *meter) scaleConns() error {
 // limited is a client that tells the refusal of what is too large from a failure.
 type limited interface{ TooLarge(error) bool }
 
-func (m *meter) scaleSize() error {
-	c, err := m.p.dial(m.path)
+func (m *Meter) scaleSize() error {
+	c, err := m.Peer.Dial(m.Path)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	b := sampleBytes(m.x)
+	b := sampleBytes(m.X)
 	r, err := c.EchoBytes(b)
 	if l, ok := c.(limited); ok && err != nil && l.TooLarge(err) {
 		return fmt.Errorf("%w: %w", errLimit, err)
@@ -85,17 +85,17 @@ func (m *meter) scaleSize() error {
 		return err
 	}
 	if !slices.Equal(r, b) {
-		return errEcho
+		return ErrEcho
 	}
-	for end := time.Now().Add(min(warm, m.time)); time.Now().Before(end); {
+	for end := time.Now().Add(min(Warm, m.Time)); time.Now().Before(end); {
 		if _, err := c.EchoBytes(b); err != nil {
 			return err
 		}
 	}
 	var took histogram
-	from := m.mark()
+	from := m.Mark()
 	n := 0.0
-	for prev := from.at; prev.Sub(from.at) < m.time; n++ {
+	for prev := from.At; prev.Sub(from.At) < m.Time; n++ {
 		if _, err := c.EchoBytes(b); err != nil {
 			return err
 		}
@@ -103,10 +103,10 @@ func (m *meter) scaleSize() error {
 		took.add(now.Sub(prev))
 		prev = now
 	}
-	u := m.since(from)
-	m.emit("p50 µs", took.micros(0.5), u.others)
-	m.emit("MB/s", n*float64(m.x)/1e6/u.seconds, u.others)
-	m.emit("CPU µs a call", u.cpu/n*1e6, u.others)
+	u := m.Since(from)
+	m.Emit("p50 µs", took.micros(0.5), u.Others)
+	m.Emit("MB/s", n*float64(m.X)/1e6/u.Seconds, u.Others)
+	m.Emit("CPU µs a call", u.CPU/n*1e6, u.Others)
 	return nil
 }
 
@@ -122,8 +122,8 @@ type tabler interface {
 }
 
 // scaleRows fills a table, fetches all of it, and then follows its changes.
-func (m *meter) scaleRows() error {
-	c, err := m.p.dial(m.path)
+func (m *Meter) scaleRows() error {
+	c, err := m.Peer.Dial(m.Path)
 	if err != nil {
 		return err
 	}
@@ -132,43 +132,43 @@ func (m *meter) scaleRows() error {
 	if !ok {
 		return errors.ErrUnsupported
 	}
-	before := m.srv.usage().RSS
-	if err := t.Fill(m.x); err != nil {
+	before := m.Server.Usage().RSS
+	if err := t.Fill(m.X); err != nil {
 		return err
 	}
-	m.settle()
-	m.emit("server MiB", float64(m.srv.usage().RSS-before)/1024, 0)
+	m.Settle()
+	m.Emit("server MiB", float64(m.Server.Usage().RSS-before)/1024, 0)
 
 	var changes atomic.Int64
 	up, failed := make(chan int, 1), make(chan error, 1)
-	from := m.mark()
+	from := m.Mark()
 	go func() {
 		failed <- t.WatchTable(func(rows int) { up <- rows }, &changes)
 	}()
 	select {
 	case rows := <-up:
-		if rows != m.x {
-			return fmt.Errorf("the snapshot has %d rows of %d", rows, m.x)
+		if rows != m.X {
+			return fmt.Errorf("the snapshot has %d rows of %d", rows, m.X)
 		}
 	case err := <-failed:
 		return err
 	}
-	u := m.since(from)
-	m.emit("snapshot ms", u.seconds*1e3, u.others)
-	m.emit("CPU µs a row", u.cpu/float64(m.x)*1e6, u.others)
+	u := m.Since(from)
+	m.Emit("snapshot ms", u.Seconds*1e3, u.Others)
+	m.Emit("CPU µs a row", u.CPU/float64(m.X)*1e6, u.Others)
 
 	if err := t.Churn(); err != nil {
 		return err
 	}
-	time.Sleep(min(warm, m.time))
+	time.Sleep(min(Warm, m.Time))
 	n := changes.Load()
-	from = m.mark()
-	time.Sleep(m.time)
+	from = m.Mark()
+	time.Sleep(m.Time)
 	n = changes.Load() - n
-	u = m.since(from)
+	u = m.Since(from)
 	if n == 0 {
 		return errors.New("no change came")
 	}
-	m.emit("changes/s", float64(n)/u.seconds, u.others)
+	m.Emit("changes/s", float64(n)/u.Seconds, u.Others)
 	return nil
 }

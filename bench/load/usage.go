@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"fmt"
@@ -10,23 +10,23 @@ import (
 	"time"
 )
 
-// usage is what a process has used so far.
-type usage struct {
+// Usage is what a process has used so far.
+type Usage struct {
 	CPU float64 // seconds
 	RSS int64   // KiB
 }
 
 // ownUsage is that of this process alone: a client's only child is the server, which
 // tells its own.
-func ownUsage() usage {
+func ownUsage() Usage {
 	var r syscall.Rusage
 	syscall.Getrusage(syscall.RUSAGE_SELF, &r)
 	seconds := func(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
-	return usage{CPU: seconds(r.Utime) + seconds(r.Stime), RSS: residentKiB("self")}
+	return Usage{CPU: seconds(r.Utime) + seconds(r.Stime), RSS: residentKiB("self")}
 }
 
 // serverUsage is that of this process and of the daemons that it started.
-func serverUsage() usage {
+func serverUsage() Usage {
 	u := ownUsage()
 	tasks, _ := filepath.Glob("/proc/self/task/*/children")
 	for _, t := range tasks {
@@ -77,26 +77,27 @@ func machineCPU() float64 {
 	return total
 }
 
-// moment is when a measurement began, and what had been used by then.
-type moment struct {
-	at       time.Time
-	own, srv usage
+// Moment is when a measurement began, and what had been used by then.
+type Moment struct {
+	At       time.Time
+	own, srv Usage
 	machine  float64
 }
 
-type spent struct {
-	seconds float64
-	cpu     float64 // of both ends
-	others  float64 // cores that others used
+// Spent is what a measurement took.
+type Spent struct {
+	Seconds float64
+	CPU     float64 // of both ends
+	Others  float64 // cores that others used
 }
 
-func (m *meter) mark() moment {
-	return moment{time.Now(), ownUsage(), m.srv.usage(), machineCPU()}
+func (m *Meter) Mark() Moment {
+	return Moment{time.Now(), ownUsage(), m.Server.Usage(), machineCPU()}
 }
 
-func (m *meter) since(a moment) spent {
-	b := m.mark()
-	s := spent{seconds: b.at.Sub(a.at).Seconds(), cpu: b.own.CPU - a.own.CPU + b.srv.CPU - a.srv.CPU}
-	s.others = max(0, (b.machine-a.machine-s.cpu)/s.seconds)
+func (m *Meter) Since(a Moment) Spent {
+	b := m.Mark()
+	s := Spent{Seconds: b.At.Sub(a.At).Seconds(), CPU: b.own.CPU - a.own.CPU + b.srv.CPU - a.srv.CPU}
+	s.Others = max(0, (b.machine-a.machine-s.CPU)/s.Seconds)
 	return s
 }

@@ -1,32 +1,34 @@
-package main
+package pb
 
 import (
 	"sync/atomic"
 
-	"github.com/sabir-ipc/sabir/bench/pb"
+	"github.com/sabir-ipc/sabir/bench/load"
 )
 
-// What gRPC, ttrpc, drpc and Connect have in common: the messages of pb.
+// What gRPC, ttrpc, drpc and Connect have in common.
 
-func toPB(m *Msg) *pb.Msg {
-	return &pb.Msg{Uri: m.URI, Title: m.Title, Position: int64(m.Position), Volume: m.Volume, Tags: m.Tags}
+// From makes a message of pb.
+func From(m *load.Msg) *Msg {
+	return &Msg{Uri: m.URI, Title: m.Title, Position: int64(m.Position), Volume: m.Volume, Tags: m.Tags}
 }
 
-func fromPB(m *pb.Msg) Msg {
-	return Msg{URI: m.GetUri(), Title: m.GetTitle(), Position: int(m.GetPosition()), Volume: m.GetVolume(), Tags: m.GetTags()}
+// Plain is the opposite of From.
+func Plain(m *Msg) load.Msg {
+	return load.Msg{URI: m.GetUri(), Title: m.GetTitle(), Position: int(m.GetPosition()), Volume: m.GetVolume(), Tags: m.GetTags()}
 }
 
-// pushPB sends items until sending fails.
-func pushPB(send func(*pb.Msg) error) error {
-	for s := sample(); ; {
-		if err := send(toPB(&s)); err != nil {
+// Push sends items until sending fails.
+func Push(send func(*Msg) error) error {
+	for s := load.Sample(); ; {
+		if err := send(From(&s)); err != nil {
 			return err
 		}
 	}
 }
 
-// receivePB counts items until receiving fails.
-func receivePB(n *atomic.Int64, receive func() (*pb.Msg, error)) error {
+// Receive counts items until receiving fails.
+func Receive(n *atomic.Int64, receive func() (*Msg, error)) error {
 	for {
 		if _, err := receive(); err != nil {
 			return err

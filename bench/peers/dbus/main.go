@@ -1,44 +1,33 @@
+// Command dbus has a dbus-daemon, a service there and clients of it with godbus.
 package main
 
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"sync"
 	"sync/atomic"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/sabir-ipc/sabir/bench/load"
 )
 
 const (
-	dbusName = "org.example.Bench"
-	dbusPath = dbus.ObjectPath("/org/example/Bench")
+	name = "org.example.Bench"
+	at   = dbus.ObjectPath("/org/example/Bench")
 )
 
-var dbusPeer = &peer{
-	name:  "dbus",
-	note:  "godbus through a dbus-daemon of its own",
-	works: []string{"unary", "flight", "sub1", "sub100", "blob", "idle", "cli"},
-	missing: func() string {
-		for program, where := range map[string]string{"dbus-daemon": "dbus-daemon", "busctl": "systemd"} {
-			if _, err := exec.LookPath(program); err != nil {
-				return program + ": apt-get install " + where
-			}
-		}
-		return ""
-	},
-	serve: dbusServe,
-	dial:  dbusDial,
-	command: func(path string) ([]string, error) {
-		m := sample()
-		args := []string{"busctl", "--address=unix:path=" + path + ".bus", "call", dbusName, string(dbusPath), dbusName, "Echo", "(ssxdas)",
-			m.URI, m.Title, fmt.Sprint(m.Position), fmt.Sprint(m.Volume), fmt.Sprint(len(m.Tags))}
-		return append(args, m.Tags...), nil
-	},
+func main() { load.Main(load.Peer{Name: "dbus", Serve: serve, Dial: dial, Command: command}) }
+
+func command(path string) ([]string, error) {
+	m := load.Sample()
+	args := []string{"busctl", "--address=unix:path=" + path + ".bus", "call", name, string(at), name, "Echo", "(ssxdas)",
+		m.URI, m.Title, fmt.Sprint(m.Position), fmt.Sprint(m.Volume), fmt.Sprint(len(m.Tags))}
+	return append(args, m.Tags...), nil
 }
 
-// dbusConfig is that of a session bus with its limits out of the way.
-const dbusConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+// config is that of a session bus with its limits out of the way.
+const config = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
   <type>session</type>
@@ -54,8 +43,8 @@ const dbusConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Co
 </busconfig>
 `
 
-// dbusMsg is Msg with types that D-Bus has.
-type dbusMsg struct {
+// msg is Msg with types that D-Bus has.
+type msg struct {
 	URI      string
 	Title    string
 	Position int64
@@ -63,31 +52,31 @@ type dbusMsg struct {
 	Tags     []string
 }
 
-type dbusObject struct{}
+type object struct{}
 
-func (dbusObject) Echo(m dbusMsg) (dbusMsg, *dbus.Error) { return m, nil }
-func (dbusObject) Bytes(b []byte) ([]byte, *dbus.Error)  { return b, nil }
+func (object) Echo(m msg) (msg, *dbus.Error)        { return m, nil }
+func (object) Bytes(b []byte) ([]byte, *dbus.Error) { return b, nil }
 
 // Subscribe asks for the signals, which everyone then gets.
-func (o dbusPublisher) Subscribe() *dbus.Error {
+func (o publisher) Subscribe() *dbus.Error {
 	o.once.Do(func() { go o.publish() })
 	return nil
 }
 
-type dbusPublisher struct {
-	dbusObject
+type publisher struct {
+	object
 	once   *sync.Once
 	c      *dbus.Conn
 	failed chan error
 }
 
 // publish waits for the bus once in a while: it has no other brake.
-func (o dbusPublisher) publish() {
-	m := sample()
-	v := dbusMsg{m.URI, m.Title, int64(m.Position), m.Volume, m.Tags}
+func (o publisher) publish() {
+	m := load.Sample()
+	v := msg{m.URI, m.Title, int64(m.Position), m.Volume, m.Tags}
 	for {
 		for range 64 {
-			if err := o.c.Emit(dbusPath, dbusName+".Item", v); err != nil {
+			if err := o.c.Emit(at, name+".Item", v); err != nil {
 				o.failed <- err
 				return
 			}
@@ -99,40 +88,40 @@ func (o dbusPublisher) publish() {
 	}
 }
 
-func dbusServe(path string) error {
+func serve(path string) error {
 	bus := path + ".bus"
-	if err := os.WriteFile(path+".conf", fmt.Appendf(nil, dbusConfig, bus), 0o644); err != nil {
+	if err := os.WriteFile(path+".conf", fmt.Appendf(nil, config, bus), 0o644); err != nil {
 		return err
 	}
-	if err := startChild("dbus-daemon", "--nofork", "--nopidfile", "--config-file="+path+".conf"); err != nil {
+	if err := load.StartChild("dbus-daemon", "--nofork", "--nopidfile", "--config-file="+path+".conf"); err != nil {
 		return err
 	}
-	if err := awaitSocket(bus); err != nil {
+	if err := load.AwaitSocket(bus); err != nil {
 		return err
 	}
 	c, err := dbus.Connect("unix:path=" + bus)
 	if err != nil {
 		return err
 	}
-	o := dbusPublisher{once: new(sync.Once), c: c, failed: make(chan error, 1)}
-	if err := c.Export(o, dbusPath, dbusName); err != nil {
+	o := publisher{once: new(sync.Once), c: c, failed: make(chan error, 1)}
+	if err := c.Export(o, at, name); err != nil {
 		return err
 	}
-	if _, err := c.RequestName(dbusName, dbus.NameFlagDoNotQueue); err != nil {
+	if _, err := c.RequestName(name, dbus.NameFlagDoNotQueue); err != nil {
 		return err
 	}
-	if err := writeWhole(path, "the name is taken"); err != nil {
+	if err := load.WriteWhole(path, "the name is taken"); err != nil {
 		return err
 	}
 	return <-o.failed
 }
 
-type dbusClient struct {
+type client struct {
 	*dbus.Conn
 	bench dbus.BusObject
 }
 
-func dbusDial(path string) (client, error) {
+func dial(path string) (load.Client, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
@@ -140,34 +129,34 @@ func dbusDial(path string) (client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return dbusClient{c, c.Object(dbusName, dbusPath)}, nil
+	return client{c, c.Object(name, at)}, nil
 }
 
-func (x dbusClient) Echo(in *Msg) (Msg, error) {
-	var m dbusMsg
-	err := x.bench.Call(dbusName+".Echo", 0, dbusMsg{in.URI, in.Title, int64(in.Position), in.Volume, in.Tags}).Store(&m)
-	return Msg{m.URI, m.Title, int(m.Position), m.Volume, m.Tags}, err
+func (x client) Echo(in *load.Msg) (load.Msg, error) {
+	var m msg
+	err := x.bench.Call(name+".Echo", 0, msg{in.URI, in.Title, int64(in.Position), in.Volume, in.Tags}).Store(&m)
+	return load.Msg{URI: m.URI, Title: m.Title, Position: int(m.Position), Volume: m.Volume, Tags: m.Tags}, err
 }
 
-func (x dbusClient) EchoBytes(b []byte) (out []byte, err error) {
-	err = x.bench.Call(dbusName+".Bytes", 0, b).Store(&out)
+func (x client) EchoBytes(b []byte) (out []byte, err error) {
+	err = x.bench.Call(name+".Bytes", 0, b).Store(&out)
 	return out, err
 }
 
-func (x dbusClient) Subscribe(n *atomic.Int64) error {
-	if err := x.AddMatchSignal(dbus.WithMatchInterface(dbusName), dbus.WithMatchMember("Item")); err != nil {
+func (x client) Subscribe(n *atomic.Int64) error {
+	if err := x.AddMatchSignal(dbus.WithMatchInterface(name), dbus.WithMatchMember("Item")); err != nil {
 		return err
 	}
 	signals := make(chan *dbus.Signal, 1024)
 	x.Signal(signals)
-	if err := x.bench.Call(dbusName+".Subscribe", 0).Err; err != nil {
+	if err := x.bench.Call(name+".Subscribe", 0).Err; err != nil {
 		return err
 	}
 	for s := range signals {
-		if s.Name != dbusName+".Item" {
+		if s.Name != name+".Item" {
 			continue
 		}
-		var m dbusMsg
+		var m msg
 		if err := dbus.Store(s.Body, &m); err != nil {
 			return err
 		}

@@ -1,3 +1,4 @@
+// Command geth-rpc has a server and clients of go-ethereum's rpc package.
 package main
 
 import (
@@ -6,65 +7,66 @@ import (
 	"sync/atomic"
 
 	"github.com/ethereum/go-ethereum/rpc"
+
+	"github.com/sabir-ipc/sabir/bench/load"
 )
 
-var gethPeer = &peer{
-	name: "geth-rpc",
-	note: "go-ethereum's rpc package over a unix socket",
-	serve: func(path string) error {
-		s := rpc.NewServer()
-		if err := s.RegisterName("bench", gethService{}); err != nil {
-			return err
-		}
-		l, err := net.Listen("unix", path)
-		if err != nil {
-			return err
-		}
-		return s.ServeListener(l)
-	},
-	dial: func(path string) (client, error) {
-		c, err := rpc.Dial(path)
-		if err != nil {
-			return nil, err
-		}
-		return gethClient{c}, nil
-	},
+func main() { load.Main(load.Peer{Name: "geth-rpc", Serve: serve, Dial: dial}) }
+
+func serve(path string) error {
+	s := rpc.NewServer()
+	if err := s.RegisterName("bench", service{}); err != nil {
+		return err
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return err
+	}
+	return s.ServeListener(l)
 }
 
-type gethService struct{}
+func dial(path string) (load.Client, error) {
+	c, err := rpc.Dial(path)
+	if err != nil {
+		return nil, err
+	}
+	return client{c}, nil
+}
 
-func (gethService) Echo(m Msg) Msg    { return m }
-func (gethService) Bytes(b Blob) Blob { return b }
+type service struct{}
+
+func (service) Echo(m load.Msg) load.Msg    { return m }
+func (service) Bytes(b load.Blob) load.Blob { return b }
 
 // Items is a subscription, as the package's documentation makes one.
-func (gethService) Items(ctx context.Context) (*rpc.Subscription, error) {
+func (service) Items(ctx context.Context) (*rpc.Subscription, error) {
 	notifier, ok := rpc.NotifierFromContext(ctx)
 	if !ok {
 		return nil, rpc.ErrNotificationsUnsupported
 	}
 	s := notifier.CreateSubscription()
 	go func() {
-		for m := sample(); notifier.Notify(s.ID, &m) == nil; {
+		for m := load.Sample(); notifier.Notify(s.ID, &m) == nil; {
 		}
 	}()
 	return s, nil
 }
 
-type gethClient struct{ c *rpc.Client }
+type client struct{ c *rpc.Client }
 
-func (x gethClient) Echo(in *Msg) (out Msg, err error) {
+func (x client) Echo(in *load.Msg) (out load.Msg, err error) {
 	err = x.c.Call(&out, "bench_echo", in)
 	return out, err
 }
 
-func (x gethClient) EchoBytes(b []byte) ([]byte, error) {
-	var out Blob
-	err := x.c.Call(&out, "bench_bytes", &Blob{b})
+func (x client) EchoBytes(b []byte) ([]byte, error) {
+	var out load.Blob
+	err := x.c.Call(&out, "bench_bytes", &load.Blob{Data: b})
 	return out.Data, err
 }
 
-func (x gethClient) Subscribe(n *atomic.Int64) error {
-	items := make(chan Msg, 256)
+func (x client) Subscribe(n *atomic.Int64) error {
+	items := make(chan load.Msg, 256)
 	s, err := x.c.Subscribe(context.Background(), "bench", items, "items")
 	if err != nil {
 		return err
@@ -79,7 +81,7 @@ func (x gethClient) Subscribe(n *atomic.Int64) error {
 	}
 }
 
-func (x gethClient) Close() error {
+func (x client) Close() error {
 	x.c.Close()
 	return nil
 }

@@ -1,3 +1,4 @@
+// Command grpc has servers and clients of google.golang.org/grpc.
 package main
 
 import (
@@ -8,65 +9,69 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/sabir-ipc/sabir/bench/load"
 	"github.com/sabir-ipc/sabir/bench/pb"
 	"github.com/sabir-ipc/sabir/bench/pb/pbgrpc"
 )
 
-// grpcLimit lets the sizes of scale-size through; gRPC's default is 4 MiB.
-const grpcLimit = 32 << 20
+// limit lets the sizes of scale-size through; gRPC's default is 4 MiB.
+const limit = 32 << 20
 
-var grpcPeer = &peer{
-	name:  "grpc",
-	note:  "google.golang.org/grpc",
-	works: append(plain, "scale-conns", "scale-idle", "scale-subs", "scale-size"),
-	serve: func(path string) error {
-		l, err := net.Listen("unix", path)
-		if err != nil {
-			return err
-		}
-		s := grpc.NewServer(grpc.MaxRecvMsgSize(grpcLimit))
-		pbgrpc.RegisterBenchServer(s, grpcServer{})
-		return s.Serve(l)
-	},
-	dial: func(path string) (client, error) {
-		c, err := grpc.NewClient("unix:"+path, grpc.WithTransportCredentials(insecure.NewCredentials()),
-			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(grpcLimit)))
-		if err != nil {
-			return nil, err
-		}
-		return grpcClient{c, pbgrpc.NewBenchClient(c)}, nil
-	},
+func main() {
+	load.Main(
+		load.Peer{Name: "grpc", Serve: serve, Dial: dial},
+		load.Peer{Name: "grpc-tls", Serve: serveTLS, Dial: dialTLS},
+	)
 }
 
-type grpcServer struct {
+func serve(path string) error {
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return err
+	}
+	s := grpc.NewServer(grpc.MaxRecvMsgSize(limit))
+	pbgrpc.RegisterBenchServer(s, server{})
+	return s.Serve(l)
+}
+
+func dial(path string) (load.Client, error) {
+	c, err := grpc.NewClient("unix:"+path, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(limit)))
+	if err != nil {
+		return nil, err
+	}
+	return client{c, pbgrpc.NewBenchClient(c)}, nil
+}
+
+type server struct {
 	pbgrpc.UnimplementedBenchServer
 }
 
-func (grpcServer) Echo(_ context.Context, m *pb.Msg) (*pb.Msg, error)        { return m, nil }
-func (grpcServer) EchoBytes(_ context.Context, b *pb.Blob) (*pb.Blob, error) { return b, nil }
-func (grpcServer) Push(_ *pb.Empty, s grpc.ServerStreamingServer[pb.Msg]) error {
-	return pushPB(s.Send)
+func (server) Echo(_ context.Context, m *pb.Msg) (*pb.Msg, error)        { return m, nil }
+func (server) EchoBytes(_ context.Context, b *pb.Blob) (*pb.Blob, error) { return b, nil }
+func (server) Push(_ *pb.Empty, s grpc.ServerStreamingServer[pb.Msg]) error {
+	return pb.Push(s.Send)
 }
 
-type grpcClient struct {
+type client struct {
 	*grpc.ClientConn
 	bench pbgrpc.BenchClient
 }
 
-func (x grpcClient) Echo(in *Msg) (Msg, error) {
-	out, err := x.bench.Echo(context.Background(), toPB(in))
-	return fromPB(out), err
+func (x client) Echo(in *load.Msg) (load.Msg, error) {
+	out, err := x.bench.Echo(context.Background(), pb.From(in))
+	return pb.Plain(out), err
 }
 
-func (x grpcClient) EchoBytes(b []byte) ([]byte, error) {
+func (x client) EchoBytes(b []byte) ([]byte, error) {
 	out, err := x.bench.EchoBytes(context.Background(), &pb.Blob{Data: b})
 	return out.GetData(), err
 }
 
-func (x grpcClient) Subscribe(n *atomic.Int64) error {
+func (x client) Subscribe(n *atomic.Int64) error {
 	s, err := x.bench.Push(context.Background(), &pb.Empty{})
 	if err != nil {
 		return err
 	}
-	return receivePB(n, s.Recv)
+	return pb.Receive(n, s.Recv)
 }

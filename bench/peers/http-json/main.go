@@ -1,3 +1,5 @@
+// Command http-json has a server of HTTP/1.1 over the unix socket, as people write it
+// with the standard library, and a client that this server and Sabir's share.
 package main
 
 import (
@@ -7,59 +9,39 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 
-	"github.com/coder/websocket"
-
-	"github.com/sabir-ipc/sabir"
-	"github.com/sabir-ipc/sabir/transport"
-	"github.com/sabir-ipc/sabir/web"
+	"github.com/sabir-ipc/sabir/bench/load"
 )
 
-// HTTP/1.1 over the unix socket: Sabir's by POST and by WebSocket, and what people write with the standard library. The
-// two that answer a POST have the same client.
+func main() {
+	load.Main(
+		load.Peer{Name: "http-json", Serve: serve, Dial: dial("/echo")},
+		load.Peer{Name: "sabir-post", Dial: dial("/bench.echo")},
+	)
+}
 
-var (
-	sabirPost = &peer{
-		name: "sabir-post", note: "this project by POST, all checks on", apart: true,
-		works: []string{"unary", "flight"}, serve: serveSabirHTTP,
-		dial: func(path string) (client, error) { return newPoster(path, "/bench.echo"), nil },
-	}
-	sabirSocket = &peer{
-		name: "sabir-websocket", note: "this project over a WebSocket, in JSON, all checks on", apart: true,
-		works: []string{"unary", "flight", "sub1"}, serve: serveSabirHTTP, dial: dialSocket,
-	}
-	httpJSON = &peer{
-		name: "http-json", note: "net/http and encoding/json of the standard library", apart: true,
-		works: []string{"unary", "flight"},
-		serve: func(path string) error {
-			l, err := net.Listen("unix", path)
-			if err != nil {
-				return err
-			}
-			return http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				var m jsonMsg
-				if err := json.NewDecoder(r.Body).Decode(&m); err != nil {
-					http.Error(w, err.Error(), http.StatusBadRequest)
-					return
-				}
-				w.Header().Set("Content-Type", "application/json")
-				json.NewEncoder(w).Encode(&m)
-			}))
-		},
-		dial: func(path string) (client, error) { return newPoster(path, "/echo"), nil },
-	}
-)
-
-func serveSabirHTTP(path string) error {
-	face, err := web.New(nil)
+func serve(path string) error {
+	l, err := net.Listen("unix", path)
 	if err != nil {
 		return err
 	}
-	return sabir.ListenAndServe(context.Background(), path, benchService(0),
-		&sabir.ServeOptions{Limits: sabirLimits, Log: slog.New(slog.DiscardHandler), HTTP: face})
+	return http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var m jsonMsg
+		if err := json.NewDecoder(r.Body).Decode(&m); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(&m)
+	}))
+}
+
+func dial(at string) func(path string) (load.Client, error) {
+	return func(path string) (load.Client, error) {
+		return &poster{client: overUnix(path), url: "http://bench" + at}, nil
+	}
 }
 
 func overUnix(path string) *http.Client {
@@ -81,16 +63,12 @@ type jsonMsg struct {
 }
 
 type poster struct {
-	unsubscribable
+	load.Unsubscribable
 	client *http.Client
 	url    string
 }
 
-func newPoster(path, at string) *poster {
-	return &poster{client: overUnix(path), url: "http://bench" + at}
-}
-
-func (p *poster) Echo(in *Msg) (out Msg, err error) {
+func (p *poster) Echo(in *load.Msg) (out load.Msg, err error) {
 	body, err := json.Marshal((*jsonMsg)(in))
 	if err != nil {
 		return out, err
@@ -116,45 +94,3 @@ func (p *poster) Close() error {
 	p.client.CloseIdleConnections()
 	return nil
 }
-
-// dialSocket is Sabir's own client with a WebSocket below.
-func dialSocket(path string) (client, error) {
-	ws, _, err := websocket.Dial(context.Background(), "ws://bench/", &websocket.DialOptions{HTTPClient: overUnix(path)})
-	if err != nil {
-		return nil, err
-	}
-	ws.SetReadLimit(-1)
-	c := sabir.NewClient(transport.NewConn(&lines{ws: ws}, transport.Peer{Transport: "unix"}), &sabir.DialOptions{Limits: sabirLimits, Log: slog.New(slog.DiscardHandler)})
-	return &sabirClient{Client: c}, nil
-}
-
-// lines shows the messages of a WebSocket as lines.
-type lines struct {
-	ws *websocket.Conn
-	in []byte
-}
-
-func (l *lines) Read(p []byte) (int, error) {
-	if len(l.in) == 0 {
-		_, message, err := l.ws.Read(context.Background())
-		if err != nil {
-			return 0, err
-		}
-		l.in = append(message, '\n')
-	}
-	n := copy(p, l.in)
-	l.in = l.in[n:]
-	return n, nil
-}
-
-// Write is given whole lines: what bench sends is short.
-func (l *lines) Write(p []byte) (int, error) {
-	for line := range bytes.Lines(p) {
-		if err := l.ws.Write(context.Background(), websocket.MessageText, bytes.TrimSuffix(line, []byte("\n"))); err != nil {
-			return 0, err
-		}
-	}
-	return len(p), nil
-}
-
-func (l *lines) Close() error { return l.ws.CloseNow() }

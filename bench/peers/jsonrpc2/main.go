@@ -1,3 +1,4 @@
+// Command jsonrpc2 has a server and clients of sourcegraph/jsonrpc2.
 package main
 
 import (
@@ -7,47 +8,48 @@ import (
 	"sync/atomic"
 
 	"github.com/sourcegraph/jsonrpc2"
+
+	"github.com/sabir-ipc/sabir/bench/load"
 )
 
-var jsonrpc2Peer = &peer{
-	name: "jsonrpc2",
-	note: "sourcegraph/jsonrpc2, plain objects, the handler on the reading goroutine",
-	serve: func(path string) error {
-		return acceptEach(path, func(c net.Conn) {
-			jsonrpc2.NewConn(context.Background(), jsonrpc2.NewPlainObjectStream(c), jsonrpc2Handler(jsonrpc2Serve))
-		})
-	},
-	dial: func(path string) (client, error) {
-		c, err := net.Dial("unix", path)
-		if err != nil {
-			return nil, err
-		}
-		x := &jsonrpc2Client{failed: make(chan error, 1)}
-		x.c = jsonrpc2.NewConn(context.Background(), jsonrpc2.NewPlainObjectStream(c), jsonrpc2Handler(x.receive))
-		return x, nil
-	},
+func main() { load.Main(load.Peer{Name: "jsonrpc2", Serve: serve, Dial: dial}) }
+
+func serve(path string) error {
+	return load.AcceptEach(path, func(c net.Conn) {
+		jsonrpc2.NewConn(context.Background(), jsonrpc2.NewPlainObjectStream(c), handler(answer))
+	})
 }
 
-type jsonrpc2Handler func(context.Context, *jsonrpc2.Conn, *jsonrpc2.Request)
+func dial(path string) (load.Client, error) {
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	x := &client{failed: make(chan error, 1)}
+	x.c = jsonrpc2.NewConn(context.Background(), jsonrpc2.NewPlainObjectStream(c), handler(x.receive))
+	return x, nil
+}
 
-func (f jsonrpc2Handler) Handle(ctx context.Context, c *jsonrpc2.Conn, r *jsonrpc2.Request) {
+type handler func(context.Context, *jsonrpc2.Conn, *jsonrpc2.Request)
+
+func (f handler) Handle(ctx context.Context, c *jsonrpc2.Conn, r *jsonrpc2.Request) {
 	f(ctx, c, r)
 }
 
-func jsonrpc2Serve(ctx context.Context, c *jsonrpc2.Conn, r *jsonrpc2.Request) {
+func answer(ctx context.Context, c *jsonrpc2.Conn, r *jsonrpc2.Request) {
 	refuse := func(err error) {
 		c.ReplyWithError(ctx, r.ID, &jsonrpc2.Error{Code: jsonrpc2.CodeInvalidParams, Message: err.Error()})
 	}
 	switch r.Method {
 	case "echo":
-		var m Msg
+		var m load.Msg
 		if err := json.Unmarshal(*r.Params, &m); err != nil {
 			refuse(err)
 			return
 		}
 		c.Reply(ctx, r.ID, &m)
 	case "bytes":
-		var b Blob
+		var b load.Blob
 		if err := json.Unmarshal(*r.Params, &b); err != nil {
 			refuse(err)
 			return
@@ -56,20 +58,20 @@ func jsonrpc2Serve(ctx context.Context, c *jsonrpc2.Conn, r *jsonrpc2.Request) {
 	case "subscribe":
 		c.Reply(ctx, r.ID, true)
 		go func() {
-			for m := sample(); c.Notify(ctx, "item", &m) == nil; {
+			for m := load.Sample(); c.Notify(ctx, "item", &m) == nil; {
 			}
 		}()
 	}
 }
 
-type jsonrpc2Client struct {
+type client struct {
 	c      *jsonrpc2.Conn
 	items  atomic.Pointer[atomic.Int64] // what Subscribe counts in
 	failed chan error
 }
 
-func (x *jsonrpc2Client) receive(_ context.Context, _ *jsonrpc2.Conn, r *jsonrpc2.Request) {
-	var m Msg
+func (x *client) receive(_ context.Context, _ *jsonrpc2.Conn, r *jsonrpc2.Request) {
+	var m load.Msg
 	if err := json.Unmarshal(*r.Params, &m); err != nil {
 		select {
 		case x.failed <- err:
@@ -80,18 +82,18 @@ func (x *jsonrpc2Client) receive(_ context.Context, _ *jsonrpc2.Conn, r *jsonrpc
 	x.items.Load().Add(1)
 }
 
-func (x *jsonrpc2Client) Echo(in *Msg) (out Msg, err error) {
+func (x *client) Echo(in *load.Msg) (out load.Msg, err error) {
 	err = x.c.Call(context.Background(), "echo", in, &out)
 	return out, err
 }
 
-func (x *jsonrpc2Client) EchoBytes(b []byte) ([]byte, error) {
-	var out Blob
-	err := x.c.Call(context.Background(), "bytes", &Blob{b}, &out)
+func (x *client) EchoBytes(b []byte) ([]byte, error) {
+	var out load.Blob
+	err := x.c.Call(context.Background(), "bytes", &load.Blob{Data: b}, &out)
 	return out.Data, err
 }
 
-func (x *jsonrpc2Client) Subscribe(n *atomic.Int64) error {
+func (x *client) Subscribe(n *atomic.Int64) error {
 	x.items.Store(n)
 	if err := x.c.Call(context.Background(), "subscribe", nil, nil); err != nil {
 		return err
@@ -104,4 +106,4 @@ func (x *jsonrpc2Client) Subscribe(n *atomic.Int64) error {
 	}
 }
 
-func (x *jsonrpc2Client) Close() error { return x.c.Close() }
+func (x *client) Close() error { return x.c.Close() }

@@ -1,3 +1,4 @@
+// Command mpd has an MPD and clients of it.
 package main
 
 import (
@@ -6,28 +7,17 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+
+	"github.com/sabir-ipc/sabir/bench/load"
 )
 
 // MPD answers with a struct of its own: the twenty lines of `status`.
-var mpdPeer = &peer{
-	name:  "mpd",
-	note:  "the `status` of a real MPD, about twenty lines; 64 in flight are pipelined",
-	works: []string{"unary", "flight", "idle"},
-	missing: func() string {
-		if _, err := exec.LookPath("mpd"); err != nil {
-			return "mpd: apt-get install mpd"
-		}
-		return ""
-	},
-	serve: mpdServe,
-	dial:  mpdDial,
-}
+func main() { load.Main(load.Peer{Name: "mpd", Serve: serve, Dial: dial}) }
 
-const mpdConfig = `music_directory "%[1]s"
+const config = `music_directory "%[1]s"
 playlist_directory "%[1]s"
 db_file "%[1]s/mpd.db"
 bind_to_address "%[2]s"
@@ -39,29 +29,29 @@ audio_output {
 }
 `
 
-func mpdServe(path string) error {
+func serve(path string) error {
 	dir := filepath.Dir(path)
-	if err := os.WriteFile(path+".conf", fmt.Appendf(nil, mpdConfig, dir, path), 0o644); err != nil {
+	if err := os.WriteFile(path+".conf", fmt.Appendf(nil, config, dir, path), 0o644); err != nil {
 		return err
 	}
-	if err := startChild("mpd", "--no-daemon", path+".conf"); err != nil {
+	if err := load.StartChild("mpd", "--no-daemon", path+".conf"); err != nil {
 		return err
 	}
 	select {} // until stdin closes
 }
 
-type mpdClient struct {
+type client struct {
 	net.Conn
 	r *bufio.Reader
-	unsubscribable
+	load.Unsubscribable
 }
 
-func mpdDial(path string) (client, error) {
+func dial(path string) (load.Client, error) {
 	c, err := net.Dial("unix", path)
 	if err != nil {
 		return nil, err
 	}
-	x := &mpdClient{Conn: c, r: bufio.NewReader(c)}
+	x := &client{Conn: c, r: bufio.NewReader(c)}
 	if hello, err := x.r.ReadString('\n'); err != nil || !strings.HasPrefix(hello, "OK MPD ") {
 		c.Close()
 		return nil, errors.Join(err, fmt.Errorf("no MPD: %q", hello))
@@ -70,7 +60,7 @@ func mpdDial(path string) (client, error) {
 }
 
 // status takes one answer apart, as a client would.
-func (x *mpdClient) status() error {
+func (x *client) status() error {
 	fields := make(map[string]string, 32)
 	for {
 		l, err := x.r.ReadString('\n')
@@ -81,7 +71,7 @@ func (x *mpdClient) status() error {
 		switch key, value, ok := strings.Cut(l, ": "); {
 		case l == "OK":
 			if fields["state"] == "" {
-				return errEcho
+				return load.ErrEcho
 			}
 			return nil
 		case strings.HasPrefix(l, "ACK "):
@@ -92,14 +82,14 @@ func (x *mpdClient) status() error {
 	}
 }
 
-func (x *mpdClient) Echo(in *Msg) (Msg, error) {
+func (x *client) Echo(in *load.Msg) (load.Msg, error) {
 	if _, err := x.Write([]byte("status\n")); err != nil {
-		return Msg{}, err
+		return load.Msg{}, err
 	}
 	return *in, x.status()
 }
 
-func (x *mpdClient) Window(depth int, n *atomic.Int64, stop *atomic.Bool) error {
+func (x *client) Window(depth int, n *atomic.Int64, stop *atomic.Bool) error {
 	for flying := 0; !stop.Load(); {
 		if _, err := x.Write([]byte(strings.Repeat("status\n", depth-flying))); err != nil {
 			return err
@@ -116,4 +106,4 @@ func (x *mpdClient) Window(depth int, n *atomic.Int64, stop *atomic.Bool) error 
 	return nil
 }
 
-func (x *mpdClient) EchoBytes([]byte) ([]byte, error) { return nil, errors.ErrUnsupported }
+func (x *client) EchoBytes([]byte) ([]byte, error) { return nil, errors.ErrUnsupported }

@@ -1,57 +1,27 @@
+// Command nats has a service and clients of NATS; the broker is the program nats-server.
 package main
 
 import (
-	"context"
 	"encoding/json"
-	"net"
 	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	broker "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+
+	"github.com/sabir-ipc/sabir/bench/load"
 )
 
 // NATS has no unix sockets: broker, service and client talk over TCP on the
 // loopback, and the file at path has the broker's address.
-var natsPeer = &peer{
-	name:  "nats",
-	note:  "through nats-server as a process of its own, over TCP; JSON payload",
-	works: []string{"unary", "flight", "sub1", "sub100", "blob", "idle"},
-	serve: natsServe,
-	dial:  natsDial,
-}
+func main() { load.Main(load.Peer{Name: "nats", Serve: serve, Dial: dial}) }
 
-// natsBroker is the process of the broker.
-var natsBroker = &peer{
-	name:   "nats-server",
-	hidden: true,
-	serve: func(path string) error {
-		s, err := broker.NewServer(&broker.Options{
-			Host: "127.0.0.1", Port: broker.RANDOM_PORT, MaxPayload: 8 << 20, MaxConn: 20000, NoSigs: true, NoLog: true,
-		})
-		if err != nil {
-			return err
-		}
-		go s.Start()
-		if !s.ReadyForConnections(10 * time.Second) {
-			return context.DeadlineExceeded
-		}
-		if err := writeWhole(path, s.ClientURL()); err != nil {
-			return err
-		}
-		s.WaitForShutdown()
-		return nil
-	},
-	dial: func(path string) (client, error) { return nil, net.ErrClosed },
-}
-
-func natsServe(path string) error {
-	if err := startSelf(natsBroker.name, path+".broker"); err != nil {
+func serve(path string) error {
+	if err := load.Start("nats-server", "nats-server", path+".broker"); err != nil {
 		return err
 	}
-	address, err := awaitFile(path + ".broker")
+	address, err := load.AwaitFile(path + ".broker")
 	if err != nil {
 		return err
 	}
@@ -59,11 +29,11 @@ func natsServe(path string) error {
 	if err != nil {
 		return err
 	}
-	var publish sync.Once
+	var once sync.Once
 	failed := make(chan error, 1)
 	for subject, handle := range map[string]nats.MsgHandler{
 		"bench.echo": func(m *nats.Msg) {
-			var v Msg
+			var v load.Msg
 			if json.Unmarshal(m.Data, &v) != nil {
 				return
 			}
@@ -72,7 +42,7 @@ func natsServe(path string) error {
 		},
 		"bench.bytes": func(m *nats.Msg) { m.Respond(m.Data) },
 		"bench.subscribe": func(m *nats.Msg) {
-			publish.Do(func() { go func() { failed <- natsPublish(address) }() })
+			once.Do(func() { go func() { failed <- publish(address) }() })
 			m.Respond(nil)
 		},
 	} {
@@ -83,20 +53,20 @@ func natsServe(path string) error {
 	if err := c.Flush(); err != nil {
 		return err
 	}
-	if err := writeWhole(path, address); err != nil {
+	if err := load.WriteWhole(path, address); err != nil {
 		return err
 	}
 	return <-failed
 }
 
-// natsPublish waits for the broker once in a while, or the broker would drop
+// publish waits for the broker once in a while, or the broker would drop
 // the subscribers as too slow.
-func natsPublish(address string) error {
+func publish(address string) error {
 	c, err := nats.Connect(address)
 	if err != nil {
 		return err
 	}
-	for m := sample(); ; {
+	for m := load.Sample(); ; {
 		for range 256 {
 			b, err := json.Marshal(&m)
 			if err != nil {
@@ -112,9 +82,9 @@ func natsPublish(address string) error {
 	}
 }
 
-type natsClient struct{ *nats.Conn }
+type client struct{ *nats.Conn }
 
-func natsDial(path string) (client, error) {
+func dial(path string) (load.Client, error) {
 	address, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -123,10 +93,10 @@ func natsDial(path string) (client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return natsClient{c}, nil
+	return client{c}, nil
 }
 
-func (x natsClient) Echo(in *Msg) (out Msg, err error) {
+func (x client) Echo(in *load.Msg) (out load.Msg, err error) {
 	b, err := json.Marshal(in)
 	if err != nil {
 		return out, err
@@ -138,7 +108,7 @@ func (x natsClient) Echo(in *Msg) (out Msg, err error) {
 	return out, json.Unmarshal(r.Data, &out)
 }
 
-func (x natsClient) EchoBytes(b []byte) ([]byte, error) {
+func (x client) EchoBytes(b []byte) ([]byte, error) {
 	r, err := x.Request("bench.bytes", b, 10*time.Second)
 	if err != nil {
 		return nil, err
@@ -146,10 +116,10 @@ func (x natsClient) EchoBytes(b []byte) ([]byte, error) {
 	return r.Data, nil
 }
 
-func (x natsClient) Subscribe(n *atomic.Int64) error {
+func (x client) Subscribe(n *atomic.Int64) error {
 	failed := make(chan error, 1)
 	_, err := x.Conn.Subscribe("bench.items", func(m *nats.Msg) {
-		var v Msg
+		var v load.Msg
 		if err := json.Unmarshal(m.Data, &v); err != nil {
 			select {
 			case failed <- err:
@@ -168,7 +138,7 @@ func (x natsClient) Subscribe(n *atomic.Int64) error {
 	return <-failed
 }
 
-func (x natsClient) Close() error {
+func (x client) Close() error {
 	x.Conn.Close()
 	return nil
 }

@@ -1,3 +1,4 @@
+// Command netrpc has servers and clients of the standard library's net/rpc, with gob and with JSON.
 package main
 
 import (
@@ -5,54 +6,55 @@ import (
 	"net"
 	"net/rpc"
 	"net/rpc/jsonrpc"
+
+	"github.com/sabir-ipc/sabir/bench/load"
 )
 
-// netrpcService is what net/rpc offers: it has no notifications.
-type netrpcService struct{}
+func main() {
+	load.Main(
+		peer("netrpc", func(s *rpc.Server, c io.ReadWriteCloser) { s.ServeConn(c) }, rpc.NewClient),
+		peer("netrpc-json", func(s *rpc.Server, c io.ReadWriteCloser) { s.ServeCodec(jsonrpc.NewServerCodec(c)) }, jsonrpc.NewClient),
+	)
+}
 
-func (netrpcService) Echo(in *Msg, out *Msg) error    { *out = *in; return nil }
-func (netrpcService) Bytes(in *Blob, out *Blob) error { *out = *in; return nil }
+// service is what net/rpc offers: it has no notifications.
+type service struct{}
 
-func netrpcPeer(name, note string, serve func(*rpc.Server, io.ReadWriteCloser), dial func(io.ReadWriteCloser) *rpc.Client) *peer {
-	return &peer{
-		name: name, note: note,
-		works: []string{"unary", "flight", "blob", "idle", "scale-conns", "scale-idle", "scale-size"},
-		serve: func(path string) error {
+func (service) Echo(in *load.Msg, out *load.Msg) error    { *out = *in; return nil }
+func (service) Bytes(in *load.Blob, out *load.Blob) error { *out = *in; return nil }
+
+func peer(name string, serve func(*rpc.Server, io.ReadWriteCloser), dial func(io.ReadWriteCloser) *rpc.Client) load.Peer {
+	return load.Peer{
+		Name: name,
+		Serve: func(path string) error {
 			s := rpc.NewServer()
-			if err := s.RegisterName("Bench", netrpcService{}); err != nil {
+			if err := s.RegisterName("Bench", service{}); err != nil {
 				return err
 			}
-			return acceptEach(path, func(c net.Conn) { serve(s, c) })
+			return load.AcceptEach(path, func(c net.Conn) { serve(s, c) })
 		},
-		dial: func(path string) (client, error) {
+		Dial: func(path string) (load.Client, error) {
 			c, err := net.Dial("unix", path)
 			if err != nil {
 				return nil, err
 			}
-			return netrpcClient{Client: dial(c)}, nil
+			return client{Client: dial(c)}, nil
 		},
 	}
 }
 
-var (
-	netrpcGob = netrpcPeer("netrpc", "net/rpc of the standard library, gob",
-		func(s *rpc.Server, c io.ReadWriteCloser) { s.ServeConn(c) }, rpc.NewClient)
-	netrpcJSON = netrpcPeer("netrpc-json", "net/rpc/jsonrpc of the standard library",
-		func(s *rpc.Server, c io.ReadWriteCloser) { s.ServeCodec(jsonrpc.NewServerCodec(c)) }, jsonrpc.NewClient)
-)
-
-type netrpcClient struct {
+type client struct {
 	*rpc.Client
-	unsubscribable
+	load.Unsubscribable
 }
 
-func (c netrpcClient) Echo(in *Msg) (out Msg, err error) {
+func (c client) Echo(in *load.Msg) (out load.Msg, err error) {
 	err = c.Call("Bench.Echo", in, &out)
 	return out, err
 }
 
-func (c netrpcClient) EchoBytes(b []byte) ([]byte, error) {
-	var out Blob
-	err := c.Call("Bench.Bytes", &Blob{b}, &out)
+func (c client) EchoBytes(b []byte) ([]byte, error) {
+	var out load.Blob
+	err := c.Call("Bench.Bytes", &load.Blob{Data: b}, &out)
 	return out.Data, err
 }

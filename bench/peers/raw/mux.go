@@ -7,30 +7,26 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"github.com/sabir-ipc/sabir/bench/load"
 )
 
-// rawMuxPeer is the limit for a connection that many goroutines share: an id in
-// each message, one goroutine that reads for all, one flush by the last writer.
-var rawMuxPeer = &peer{
-	name:  "raw-mux",
-	note:  "the same with ids, 64 callers share the connection",
-	works: []string{"unary", "flight"},
-	serve: rawPeer.serve,
-	dial: func(path string) (client, error) {
-		c, err := net.Dial("unix", path)
-		if err != nil {
-			return nil, err
-		}
-		x := &rawMux{conn: newRaw(c)}
-		x.done.New = func() any { return &rawCall{make(chan struct{}, 1)} }
-		go x.read()
-		return x, nil
-	},
+func dialMux(path string) (load.Client, error) {
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	x := &rawMux{conn: newRaw(c)}
+	x.done.New = func() any { return &rawCall{make(chan struct{}, 1)} }
+	go x.read()
+	return x, nil
 }
 
-// rawMux does not embed its connection, which would make it a windower.
+// rawMux is the limit for a connection that many goroutines share: an id in
+// each message, one goroutine that reads for all, one flush by the last writer.
+// It does not embed its connection, which would make it a windower.
 type rawMux struct {
-	unsubscribable
+	load.Unsubscribable
 	conn *rawConn
 	done sync.Pool // of *rawCall
 
@@ -55,14 +51,14 @@ func (x *rawMux) read() {
 	}
 }
 
-func (x *rawMux) Echo(in *Msg) (Msg, error) {
+func (x *rawMux) Echo(in *load.Msg) (load.Msg, error) {
 	c := x.done.Get().(*rawCall)
 	id := x.next.Add(1)
 	for !x.calls[id&255].CompareAndSwap(nil, c) {
 		id = x.next.Add(1)
 	}
 	if err := x.send(id); err != nil {
-		return Msg{}, err
+		return load.Msg{}, err
 	}
 	<-c.answered
 	x.done.Put(c)

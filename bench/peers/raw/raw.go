@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"sync/atomic"
+
+	"github.com/sabir-ipc/sabir/bench/load"
 )
 
 // The raw peer is the limit: a goroutine a connection, the handler in it, no
@@ -25,20 +27,16 @@ const (
 // rawPayload stands for the struct.
 var rawPayload = make([]byte, rawSize)
 
-var rawPeer = &peer{
-	name:  "raw",
-	note:  "Go socket, no codec: the limit",
-	works: append(plain, "scale-conns", "scale-idle", "scale-subs", "scale-size"),
-	serve: func(path string) error {
-		return acceptEach(path, func(c net.Conn) { newRaw(c).serve() })
-	},
-	dial: func(path string) (client, error) {
-		c, err := net.Dial("unix", path)
-		if err != nil {
-			return nil, err
-		}
-		return newRaw(c), nil
-	},
+func serveRaw(path string) error {
+	return load.AcceptEach(path, func(c net.Conn) { newRaw(c).serve() })
+}
+
+func dialRaw(path string) (load.Client, error) {
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	return newRaw(c), nil
 }
 
 type rawConn struct {
@@ -110,14 +108,14 @@ func (x *rawConn) serve() error {
 
 func (x *rawConn) Close() error { return x.c.Close() }
 
-func (x *rawConn) Echo(in *Msg) (Msg, error) {
+func (x *rawConn) Echo(in *load.Msg) (load.Msg, error) {
 	x.write(opEcho, rawPayload)
 	if err := x.w.Flush(); err != nil {
-		return Msg{}, err
+		return load.Msg{}, err
 	}
 	_, b, err := x.read()
 	if err == nil && len(b) != len(rawPayload) {
-		err = errEcho
+		err = load.ErrEcho
 	}
 	return *in, err
 }

@@ -1,60 +1,49 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/url"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/sabir-ipc/sabir/bench/load"
 )
 
 // hostile compares the calls of a good client over TLS while it is quiet with those beside a thousand connections that
 // do harm as far as the limits let them: over the unix socket as one caller, over TLS as strangers of a hundred sources.
-func (m *meter) hostile() error {
-	if err := m.unary(); err != nil {
+func hostile(m *load.Meter) error {
+	if err := m.Unary(); err != nil {
 		return err
 	}
-	m.emit("server MiB", float64(m.srv.usage().RSS)/1024, 0)
-	exe, err := os.Executable()
+	m.Emit("server MiB", float64(m.Server.Usage().RSS)/1024, 0)
+	stop, err := load.StartBeside("sabir", attackers, m.Path)
 	if err != nil {
 		return err
 	}
-	attack := exec.Command(exe, "-serve", attackers.name, "-socket", m.path)
-	attack.Stderr = os.Stderr
-	stdin, err := attack.StdinPipe()
-	if err == nil {
-		err = attack.Start()
-	}
-	if err != nil {
-		return err
-	}
-	defer attack.Wait()
-	defer stdin.Close()         // it ends with its stdin
+	defer stop()
 	time.Sleep(3 * time.Second) // until they are all there
-	beside, patient := *m, *m.p
-	beside.p = &patient
-	patient.dial = func(path string) (c client, err error) { // chance may refuse strangers while there are many
+	beside, patient := *m, *m.Peer
+	beside.Peer = &patient
+	patient.Dial = func(path string) (c load.Client, err error) { // chance may refuse strangers while there are many
 		for range 200 {
-			if c, err = m.p.dial(path); err == nil {
+			if c, err = m.Peer.Dial(path); err == nil {
 				break
 			}
 			time.Sleep(50 * time.Millisecond)
 		}
 		return c, err
 	}
+	beside.Emit = func(metric string, value, others float64) { m.Emit("beside hostile: "+metric, value, others) }
 	most := int64(0)
-	beside.emit = func(metric string, value, others float64) { m.emit("beside hostile: "+metric, value, others) }
 	done := make(chan struct{})
 	var watch sync.WaitGroup
 	watch.Go(func() {
-		pid := fmt.Sprint(m.srv.cmd.Process.Pid)
 		for {
-			most = max(most, residentKiB(pid))
+			most = max(most, m.Server.Resident())
 			select {
 			case <-done:
 				return
@@ -62,18 +51,18 @@ func (m *meter) hostile() error {
 			}
 		}
 	})
-	err = beside.unary()
+	err = beside.Unary()
 	close(done)
 	watch.Wait()
-	m.emit("beside hostile: server MiB", float64(most)/1024, 0)
+	m.Emit("beside hostile: server MiB", float64(most)/1024, 0)
 	return err
 }
 
-// attackers are a process that another measurement starts.
-var attackers = &peer{name: "attackers", hidden: true, serve: attackAt, dial: func(string) (client, error) { return nil, errors.ErrUnsupported }}
+// attackers are a process that this measurement starts.
+const attackers = "attackers"
 
-// attackAt abuses the server of sabir-tls at path until the process ends.
-func attackAt(path string) error {
+// attack abuses the server of sabir-tls at path until the process ends.
+func attack(path string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err

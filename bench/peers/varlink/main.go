@@ -1,3 +1,4 @@
+// Command varlink has a server and clients of varlink/go.
 package main
 
 import (
@@ -5,31 +6,32 @@ import (
 	"sync/atomic"
 
 	"github.com/varlink/go/varlink"
+
+	"github.com/sabir-ipc/sabir/bench/load"
 )
 
-var varlinkPeer = &peer{
-	name: "varlink",
-	note: "varlink/go; a connection answers in order, 64 in flight are pipelined",
-	serve: func(path string) error {
-		s, err := varlink.NewService("bench", "bench", "1", "https://example.org")
-		if err != nil {
-			return err
-		}
-		if err := s.RegisterInterface(varlinkInterface{}); err != nil {
-			return err
-		}
-		return s.Listen(context.Background(), "unix:"+path, 0)
-	},
-	dial: func(path string) (client, error) {
-		c, err := varlink.NewConnection(context.Background(), "unix:"+path)
-		if err != nil {
-			return nil, err
-		}
-		return varlinkClient{c}, nil
-	},
+func main() { load.Main(load.Peer{Name: "varlink", Serve: serve, Dial: dial}) }
+
+func serve(path string) error {
+	s, err := varlink.NewService("bench", "bench", "1", "https://example.org")
+	if err != nil {
+		return err
+	}
+	if err := s.RegisterInterface(benchInterface{}); err != nil {
+		return err
+	}
+	return s.Listen(context.Background(), "unix:"+path, 0)
 }
 
-const varlinkDescription = `# What bench measures.
+func dial(path string) (load.Client, error) {
+	c, err := varlink.NewConnection(context.Background(), "unix:"+path)
+	if err != nil {
+		return nil, err
+	}
+	return client{c}, nil
+}
+
+const description = `# What bench measures.
 interface org.example.bench
 
 method Echo(URI: string, Title: string, Position: int, Volume: float, Tags: []string)
@@ -38,29 +40,29 @@ method Bytes(Data: string) -> (Data: string)
 method Push() -> (URI: string, Title: string, Position: int, Volume: float, Tags: []string)
 `
 
-// varlinkInterface is what the generator of varlink/go would make, by hand.
-type varlinkInterface struct{}
+// benchInterface is what the generator of varlink/go would make, by hand.
+type benchInterface struct{}
 
-func (varlinkInterface) VarlinkGetName() string        { return "org.example.bench" }
-func (varlinkInterface) VarlinkGetDescription() string { return varlinkDescription }
+func (benchInterface) VarlinkGetName() string        { return "org.example.bench" }
+func (benchInterface) VarlinkGetDescription() string { return description }
 
-func (varlinkInterface) VarlinkDispatch(ctx context.Context, c varlink.Call, method string) error {
+func (benchInterface) VarlinkDispatch(ctx context.Context, c varlink.Call, method string) error {
 	switch method {
 	case "Echo":
-		var m Msg
+		var m load.Msg
 		if err := c.GetParameters(&m); err != nil {
 			return c.ReplyInvalidParameter(ctx, "parameters")
 		}
 		return c.Reply(ctx, &m)
 	case "Bytes":
-		var b Blob
+		var b load.Blob
 		if err := c.GetParameters(&b); err != nil {
 			return c.ReplyInvalidParameter(ctx, "parameters")
 		}
 		return c.Reply(ctx, &b)
 	case "Push":
 		c.Continues = true
-		for m := sample(); ; {
+		for m := load.Sample(); ; {
 			if err := c.Reply(ctx, &m); err != nil {
 				return err
 			}
@@ -69,21 +71,21 @@ func (varlinkInterface) VarlinkDispatch(ctx context.Context, c varlink.Call, met
 	return c.ReplyMethodNotFound(ctx, method)
 }
 
-type varlinkClient struct{ c *varlink.Connection }
+type client struct{ c *varlink.Connection }
 
-func (x varlinkClient) Echo(in *Msg) (out Msg, err error) {
+func (x client) Echo(in *load.Msg) (out load.Msg, err error) {
 	err = x.c.Call(context.Background(), "org.example.bench.Echo", in, &out)
 	return out, err
 }
 
-func (x varlinkClient) EchoBytes(b []byte) ([]byte, error) {
-	var out Blob
-	err := x.c.Call(context.Background(), "org.example.bench.Bytes", &Blob{b}, &out)
+func (x client) EchoBytes(b []byte) ([]byte, error) {
+	var out load.Blob
+	err := x.c.Call(context.Background(), "org.example.bench.Bytes", &load.Blob{Data: b}, &out)
 	return out.Data, err
 }
 
-func (x varlinkClient) Window(depth int, n *atomic.Int64, stop *atomic.Bool) error {
-	in := sample()
+func (x client) Window(depth int, n *atomic.Int64, stop *atomic.Bool) error {
+	in := load.Sample()
 	var receive []func(context.Context, any) (uint64, error)
 	for !stop.Load() {
 		for len(receive) < depth {
@@ -93,7 +95,7 @@ func (x varlinkClient) Window(depth int, n *atomic.Int64, stop *atomic.Bool) err
 			}
 			receive = append(receive, f)
 		}
-		var out Msg
+		var out load.Msg
 		if _, err := receive[0](context.Background(), &out); err != nil {
 			return err
 		}
@@ -103,13 +105,13 @@ func (x varlinkClient) Window(depth int, n *atomic.Int64, stop *atomic.Bool) err
 	return nil
 }
 
-func (x varlinkClient) Subscribe(n *atomic.Int64) error {
+func (x client) Subscribe(n *atomic.Int64) error {
 	receive, err := x.c.Send(context.Background(), "org.example.bench.Push", nil, varlink.More)
 	if err != nil {
 		return err
 	}
 	for {
-		var m Msg
+		var m load.Msg
 		if _, err := receive(context.Background(), &m); err != nil {
 			return err
 		}
@@ -117,4 +119,4 @@ func (x varlinkClient) Subscribe(n *atomic.Int64) error {
 	}
 }
 
-func (x varlinkClient) Close() error { return x.c.Close() }
+func (x client) Close() error { return x.c.Close() }

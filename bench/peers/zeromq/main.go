@@ -1,5 +1,7 @@
 //go:build zmq
 
+// Command zeromq has a server and clients of libzmq. It needs a C library, hence
+// the tag: all else builds without.
 package main
 
 import (
@@ -9,11 +11,18 @@ import (
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
+
+	"github.com/sabir-ipc/sabir/bench/load"
 )
 
-// zeromqServe has a socket for each pattern: REP for one call at a time, ROUTER
+func main() { load.Main(load.Peer{Name: "zeromq", Serve: serve, Dial: dial}) }
+
+// payload stands for the struct, in the size that it has in CBOR: no codec.
+var payload = make([]byte, 121)
+
+// serve has a socket for each pattern: REP for one call at a time, ROUTER
 // for calls in flight, XPUB for notifications, of which none is dropped.
-func zeromqServe(path string) error {
+func serve(path string) error {
 	zmq.SetMaxSockets(4096)
 	open := func(t zmq.Type, suffix string) (*zmq.Socket, error) {
 		s, err := zmq.NewSocket(t)
@@ -38,14 +47,14 @@ func zeromqServe(path string) error {
 		return err
 	}
 	failed := make(chan error, 3)
-	go func() { failed <- zeromqRoute(router) }()
-	go func() { failed <- zeromqPublish(pub) }()
-	go func() { failed <- zeromqReply(rep) }()
+	go func() { failed <- route(router) }()
+	go func() { failed <- publish(pub) }()
+	go func() { failed <- reply(rep) }()
 	os.WriteFile(path, nil, 0o600) // all is bound
 	return <-failed
 }
 
-func zeromqReply(rep *zmq.Socket) error {
+func reply(rep *zmq.Socket) error {
 	runtime.LockOSThread()
 	for {
 		b, err := rep.RecvBytes(0)
@@ -58,7 +67,7 @@ func zeromqReply(rep *zmq.Socket) error {
 	}
 }
 
-func zeromqRoute(router *zmq.Socket) error {
+func route(router *zmq.Socket) error {
 	runtime.LockOSThread()
 	for {
 		parts, err := router.RecvMessageBytes(0)
@@ -71,8 +80,8 @@ func zeromqRoute(router *zmq.Socket) error {
 	}
 }
 
-// zeromqPublish publishes while there are subscribers.
-func zeromqPublish(pub *zmq.Socket) error {
+// publish publishes while there are subscribers.
+func publish(pub *zmq.Socket) error {
 	runtime.LockOSThread()
 	for subscribers := 0; ; {
 		flags := zmq.DONTWAIT
@@ -93,27 +102,27 @@ func zeromqPublish(pub *zmq.Socket) error {
 		}
 		for range 256 {
 			if subscribers > 0 {
-				pub.SendBytes(rawPayload, 0)
+				pub.SendBytes(payload, 0)
 			}
 		}
 	}
 }
 
-type zeromqClient struct {
+type client struct {
 	path string
 	req  *zmq.Socket
 	gone atomic.Bool
 }
 
-func zeromqDial(path string) (client, error) {
+func dial(path string) (load.Client, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
 	zmq.SetMaxSockets(4096)
-	return &zeromqClient{path: path}, nil
+	return &client{path: path}, nil
 }
 
-func (z *zeromqClient) connect(t zmq.Type, suffix string) (*zmq.Socket, error) {
+func (z *client) connect(t zmq.Type, suffix string) (*zmq.Socket, error) {
 	s, err := zmq.NewSocket(t)
 	if err != nil {
 		return nil, err
@@ -122,15 +131,15 @@ func (z *zeromqClient) connect(t zmq.Type, suffix string) (*zmq.Socket, error) {
 	return s, s.Connect("ipc://" + z.path + suffix)
 }
 
-func (z *zeromqClient) Echo(in *Msg) (Msg, error) {
-	b, err := z.EchoBytes(rawPayload)
-	if err == nil && len(b) != len(rawPayload) {
-		err = errEcho
+func (z *client) Echo(in *load.Msg) (load.Msg, error) {
+	b, err := z.EchoBytes(payload)
+	if err == nil && len(b) != len(payload) {
+		err = load.ErrEcho
 	}
 	return *in, err
 }
 
-func (z *zeromqClient) EchoBytes(b []byte) ([]byte, error) {
+func (z *client) EchoBytes(b []byte) ([]byte, error) {
 	if z.req == nil {
 		s, err := z.connect(zmq.REQ, ".rep")
 		if err != nil {
@@ -144,7 +153,7 @@ func (z *zeromqClient) EchoBytes(b []byte) ([]byte, error) {
 	return z.req.RecvBytes(0)
 }
 
-func (z *zeromqClient) Window(depth int, n *atomic.Int64, stop *atomic.Bool) error {
+func (z *client) Window(depth int, n *atomic.Int64, stop *atomic.Bool) error {
 	runtime.LockOSThread()
 	s, err := z.connect(zmq.DEALER, ".router")
 	if err != nil {
@@ -153,7 +162,7 @@ func (z *zeromqClient) Window(depth int, n *atomic.Int64, stop *atomic.Bool) err
 	defer s.Close()
 	for flying := 0; !stop.Load(); {
 		for ; flying < depth; flying++ {
-			if _, err := s.SendBytes(rawPayload, 0); err != nil {
+			if _, err := s.SendBytes(payload, 0); err != nil {
 				return err
 			}
 		}
@@ -162,8 +171,8 @@ func (z *zeromqClient) Window(depth int, n *atomic.Int64, stop *atomic.Bool) err
 			if err != nil {
 				break // all that has come is read
 			}
-			if len(b) != len(rawPayload) {
-				return errEcho
+			if len(b) != len(payload) {
+				return load.ErrEcho
 			}
 			flying--
 			n.Add(1)
@@ -172,7 +181,7 @@ func (z *zeromqClient) Window(depth int, n *atomic.Int64, stop *atomic.Bool) err
 	return nil
 }
 
-func (z *zeromqClient) Subscribe(n *atomic.Int64) error {
+func (z *client) Subscribe(n *atomic.Int64) error {
 	runtime.LockOSThread()
 	s, err := zmq.NewSocket(zmq.SUB)
 	if err != nil {
@@ -193,7 +202,7 @@ func (z *zeromqClient) Subscribe(n *atomic.Int64) error {
 	return nil
 }
 
-func (z *zeromqClient) Close() error {
+func (z *client) Close() error {
 	z.gone.Store(true)
 	if z.req != nil {
 		return z.req.Close()
