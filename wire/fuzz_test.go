@@ -71,6 +71,7 @@ func FuzzCBORFrame(f *testing.F) {
 		f.Add(turned(f, text))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		sameSkim(t, b)
 		oracle := cborOracle(b)
 		p := Parser{Enc: CBOR}
 		if err := p.Check(b); (err == nil) != (oracle == nil) {

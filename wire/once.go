@@ -152,7 +152,7 @@ func (p *Parser) onceValue(c *Cursor, depth int) (v Value, ok bool) {
 	from := c.Pos
 	var err error
 	if p.Enc == CBOR {
-		if c.Pos = p.skim(c.Buf, from, depth); c.Pos < 0 {
+		if c.Pos = p.skim(c.Buf, from, 1, false, depth); c.Pos < 0 {
 			return Value{}, false
 		}
 	} else if c.Pos, err = p.jsonValue(c.Buf, from, depth); err != nil {

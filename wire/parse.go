@@ -13,6 +13,8 @@ type Parser struct {
 
 	// keys holds the keys of all objects that are open, the innermost last.
 	keys [][]byte
+	// at is the same for [Parser.skim]: where in the frame they are.
+	at []int
 	// large holds the hashes of the keys of open objects too large for a linear
 	// search, by where their keys start. A set of the keys themselves would take
 	// as much memory as the message again.
@@ -34,15 +36,13 @@ const linearKeys = 16
 func (p *Parser) Parse(frame []byte, m *Message) error {
 	*m = Message{Window: -1}
 	p.shape, p.extra, p.called = nil, "", false
-	p.keys = p.keys[:0]
-	clear(p.large)
+	p.reset()
 	if p.once(frame, m) {
 		p.rest(frame)
 		return nil
 	}
 	*m = Message{Window: -1}
-	p.keys = p.keys[:0]
-	clear(p.large)
+	p.reset()
 	var err error
 	if p.Enc == JSON {
 		err = p.jsonMessage(frame, m)
@@ -59,8 +59,7 @@ func (p *Parser) Parse(frame []byte, m *Message) error {
 // Check reports whether b is one strict value of p's encoding and nothing else.
 func (p *Parser) Check(b []byte) error {
 	defer p.rest(b)
-	p.keys = p.keys[:0]
-	clear(p.large)
+	p.reset()
 	var end int
 	var err error
 	if p.Enc == JSON {
@@ -74,6 +73,14 @@ func (p *Parser) Check(b []byte) error {
 		err = p.bad(end, "data after the value")
 	}
 	return err
+}
+
+// reset forgets the objects that were open when a frame turned out to be bad.
+func (p *Parser) reset() {
+	p.keys, p.at = p.keys[:0], p.at[:0]
+	if len(p.large) > 0 {
+		clear(p.large)
+	}
 }
 
 func (p *Parser) bad(offset int, reason string) error {
@@ -147,7 +154,7 @@ func (p *Parser) closeObject(base int) {
 // it, nor the frame, into which the keys point.
 func (p *Parser) rest(frame []byte) {
 	if len(frame) > keepBuffer || cap(p.keys) > MaxDepth*linearKeys {
-		p.keys, p.large = nil, nil
+		p.keys, p.large, p.at = nil, nil, nil
 	}
 }
 
