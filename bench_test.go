@@ -2,6 +2,7 @@ package sabir_test
 
 import (
 	"context"
+	"iter"
 	"sync"
 	"testing"
 
@@ -25,6 +26,12 @@ var aTrack = track{
 func benchClient(b *testing.B, cbor bool) *sabir.Client {
 	svc := sabir.NewService("bench", "1", "")
 	sabir.Method(svc, "echo", func(_ context.Context, m track) (track, error) { return m, nil })
+	sabir.Stream(svc, "push", func(context.Context, sabir.None) (iter.Seq2[track, error], error) {
+		return func(yield func(track, error) bool) {
+			for yield(aTrack, nil) {
+			}
+		}, nil
+	})
 	dir := b.TempDir()
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -75,6 +82,24 @@ func BenchmarkFlight(b *testing.B) {
 				})
 			}
 			all.Wait()
+		})
+	}
+}
+
+func BenchmarkItems(b *testing.B) {
+	for _, enc := range []string{"json", "cbor"} {
+		b.Run(enc, func(b *testing.B) {
+			c := benchClient(b, enc == "cbor")
+			b.ReportAllocs()
+			n := 0
+			for _, err := range sabir.Items[track](context.Background(), c, "bench.push", nil) {
+				if err != nil {
+					b.Fatal(err)
+				}
+				if n++; n >= b.N {
+					break
+				}
+			}
 		})
 	}
 }

@@ -291,16 +291,37 @@ func (in *inbound) Encoding() wire.Encoding { return in.c.enc }
 
 // Ready waits for credit and for a short queue. spec [S1], [O4]
 func (in *inbound) Ready(ctx context.Context) error {
+	in.c.mu.Lock()
+	defer in.c.mu.Unlock()
+	return in.await(ctx)
+}
+
+// Item sends an item.
+func (in *inbound) Item(it Item) error {
+	in.c.mu.Lock()
+	defer in.c.mu.Unlock()
+	return in.item(&it)
+}
+
+// send is Ready and Item.
+func (in *inbound) send(ctx context.Context, it *Item) error {
+	in.c.mu.Lock()
+	defer in.c.mu.Unlock()
+	if err := in.await(ctx); err != nil {
+		return err
+	}
+	return in.item(it)
+}
+
+// await is Ready with c.mu held, which is released while it waits.
+func (in *inbound) await(ctx context.Context) error {
 	c := in.c
-	c.mu.Lock()
 	for {
 		if in.ctxErr != nil {
-			c.mu.Unlock()
 			return in.ctxErr
 		}
 		long := c.out.size() >= shortQueue
 		if !long && (!in.counted || in.credit > 0) {
-			c.mu.Unlock()
 			return nil
 		}
 		if long && !in.listed {
@@ -308,21 +329,23 @@ func (in *inbound) Ready(ctx context.Context) error {
 			c.out.blocked = append(c.out.blocked, in)
 		}
 		c.mu.Unlock()
+		var err error
 		select {
 		case <-in.ready:
 		case <-in.Done():
 		case <-ctx.Done():
-			return ctx.Err()
+			err = ctx.Err()
 		}
 		c.mu.Lock()
+		if err != nil {
+			return err
+		}
 	}
 }
 
-// Item sends an item.
-func (in *inbound) Item(it Item) error {
-	in.c.mu.Lock()
-	defer in.c.mu.Unlock()
-	if err := in.write(&it, &wire.Item{ID: in.id}); err != nil {
+// item is Item with c.mu held.
+func (in *inbound) item(it *Item) error {
+	if err := in.write(it, &wire.Item{ID: in.id}); err != nil {
 		return err
 	}
 	in.c.stats.items.Add(1)
@@ -361,8 +384,12 @@ func (in *inbound) Items(items []Item) error {
 	return nil
 }
 
-// itemHead is about what an rpc.item takes beside its value and its key.
-const itemHead = 64
+const (
+	// itemHead is about what an rpc.item takes beside its value and its key.
+	itemHead = 64
+	// fewBytes are more than most messages take.
+	fewBytes = 512
+)
 
 // write appends an item to what waits as a note that has its id already, with
 // c.mu held.
@@ -376,6 +403,7 @@ func (in *inbound) write(it *Item, note *wire.Item) error {
 	}
 	note.Epoch, note.Seq, note.Lost = it.Epoch, it.Seq, it.Lost
 	note.Key, note.Keyed, note.Gone, note.Reset = it.Key, it.Keyed, it.Gone, it.Reset
+	c.out.room(fewBytes)
 	buf, f := wire.OpenItem(c.out.buf, c.enc, c.versioned, note)
 	var err error
 	if !it.Gone && !it.Reset {

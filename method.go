@@ -71,10 +71,12 @@ func Stream[In, Item any](s *Service, name string, f func(context.Context, In) (
 		if call.Window == NoWindow {
 			return collect(ctx, item, seq)
 		}
-		for v, err := range seq {
+		var v Item // one for all: the sink keeps none, and v of each turn would be memory of its own
+		for next, err := range seq {
 			if err != nil {
 				return Body{}, err
 			}
+			v = next
 			if err := sendItem(ctx, sink, item, &v); err != nil {
 				return Body{}, err
 			}
@@ -86,10 +88,14 @@ func Stream[In, Item any](s *Service, name string, f func(context.Context, In) (
 
 func sendItem[Item any](ctx context.Context, sink Sink, c *codec.Codec, v *Item) error {
 	return pieces(v, func(piece *Item) error {
+		it := itemOf(Body{codec: c, ptr: piece})
+		if in, ok := sink.(*inbound); ok {
+			return in.send(ctx, &it) // both at once
+		}
 		if err := sink.Ready(ctx); err != nil {
 			return err
 		}
-		return sink.Item(itemOf(Body{codec: c, ptr: piece}))
+		return sink.Item(it)
 	})
 }
 

@@ -61,11 +61,11 @@ func (o *output) unsent() int { return o.size() + int(o.taken-o.progress.Load())
 
 func (o *output) busy() bool { return o.flushing || len(o.buf) > 0 }
 
-// room makes room for n bytes of items. Many take their buffer from those that go
-// round: what append would grow here, from nothing for each batch, was half of
-// what a hub did for a hundred subscribers.
+// room makes room for n bytes, in a buffer of those that go round if they are many
+// with what is there: what append would grow here, from nothing for each batch, was
+// half of what a hub did for a hundred subscribers.
 func (o *output) room(n int) {
-	if cap(o.buf)-len(o.buf) >= n || n < keepBuffer/8 {
+	if cap(o.buf)-len(o.buf) >= n || len(o.buf)+n < keepBuffer/8 {
 		return
 	}
 	buf := append(wire.TakeBuffer(len(o.buf)+n), o.buf...)
@@ -244,10 +244,13 @@ func (c *conn) takeOut() piece {
 // putBack is after a piece has been written, or not. c.mu is held.
 func (c *conn) putBack(p piece, err error) {
 	o := &c.out
-	if cap(p.buf) <= keepBuffer || len(o.buf) > 0 && cap(p.buf) <= 4*shortQueue {
-		o.spare = p.buf[:0]
-	} else {
+	switch long := cap(p.buf) > keepBuffer; {
+	case long && (len(o.blocked) == 0 || cap(p.buf) > 4*shortQueue):
 		wire.GiveBuffer(p.buf)
+	case cap(o.buf) == 0:
+		o.buf = p.buf[:0] // which streams that wait will fill at once, if it is long
+	default:
+		o.spare = p.buf[:0]
 	}
 	wire.GiveBuffer(p.frame)
 	c.charge()
