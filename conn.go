@@ -116,7 +116,7 @@ func newConn(t *transport.Conn, cfg connConfig) *conn {
 // start begins an accepted connection, whose first byte decides the framing.
 func (c *conn) start() {
 	c.goroutines.Add(1)
-	go c.readOn(true)
+	go c.attend(true)
 }
 
 // dial begins a connection of ours in the given encoding, whose magic was sent

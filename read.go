@@ -36,7 +36,8 @@ type role struct {
 	owner    bool      // a goroutine of the connection reads
 	leader   *outbound // a caller reads
 	served   bool      // the owner has answered a caller that waited
-	kicked   bool      // the leader's read was interrupted
+	kicked   bool      // the read was interrupted, of the leader or of an owner who is to rest
+	grown    bool      // the owner has been at work, and has the stack for it
 	busy     uint64    // the owner is at something else than reading: which turn; 0: it reads
 	turn     uint64    // counts turns, and anything else that shows life
 	seenBusy uint64    // busy at the last tick
@@ -165,9 +166,13 @@ func (r *role) tick() {
 	if c.eof && c.checkHangup() {
 		next = time.Second
 	}
-	if alive || r.busy != 0 {
+	switch {
+	case alive || r.busy != 0:
 		next = tick
-	} else {
+	case r.owner:
+		r.rest()
+		fallthrough
+	default:
 		r.dismiss()
 	}
 	r.seenBusy, r.seenTurn = r.busy, r.turn
@@ -215,7 +220,32 @@ func (c *conn) callsOut() {
 func (r *role) work() {
 	r.turn++
 	r.busy = r.turn
+	r.grown = true
 	r.arm()
+}
+
+// rest has the owner of a silent connection relieved by a fresh goroutine, with
+// c.mu held: what a handler needs of stack is twice what it takes to wait, and
+// the garbage collector, which would take it back, does not run where nothing
+// happens.
+func (r *role) rest() {
+	if r.grown && r.canLead && !r.kicked && !r.c.eof {
+		r.kick()
+	}
+}
+
+// relieved is rest in the goroutine whose read has ended.
+func (r *role) relieved() {
+	r.unkick()
+	r.grown, r.busy = false, 0
+	r.c.goroutines.Add(1)
+	go r.c.attend(false)
+}
+
+// attend begins an owner's loop where there may be nothing to read for long.
+func (c *conn) attend(sniff bool) {
+	c.t.AwaitRead()
+	c.readOn(sniff)
 }
 
 // readOn is the owner's loop.
@@ -255,6 +285,10 @@ func (c *conn) readOn(sniff bool) {
 			err = r.parser.Parse(frame, &m)
 		}
 		c.mu.Lock()
+		if r.kicked && r.gen == me && errors.Is(err, os.ErrDeadlineExceeded) {
+			r.relieved()
+			return
+		}
 		r.work()
 		if err = c.receive(&m, err, true); err != nil {
 			if r.gen == me {
@@ -325,9 +359,13 @@ func (c *conn) kick(o *outbound) {
 	defer c.mu.Unlock()
 	o.interrupted = true
 	if c.role.leader == o && !c.role.kicked {
-		c.role.kicked = true
-		c.t.SetReadDeadline(time.Unix(1, 0))
+		c.role.kick()
 	}
+}
+
+func (r *role) kick() {
+	r.kicked = true
+	r.c.t.SetReadDeadline(time.Unix(1, 0))
 }
 
 func (r *role) unkick() {

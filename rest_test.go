@@ -1,0 +1,76 @@
+package sabir_test
+
+import (
+	"bytes"
+	"net"
+	"runtime/pprof"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sabir-ipc/sabir"
+	"github.com/sabir-ipc/sabir/examples/probe"
+	"github.com/sabir-ipc/sabir/transport"
+)
+
+// What reads a silent connection is a goroutine that has done nothing yet, with
+// the stack of such a one, and calls go on as before.
+func TestSilentConnections(t *testing.T) {
+	path := serveUnix(t, probe.New())
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for range 3 {
+		answer := make([]byte, 1000)
+		if _, err := c.Write([]byte(`{"id":1,"method":"probe.echo","params":{"text":"x"}}` + "\n")); err != nil {
+			t.Fatal(err)
+		}
+		n, err := c.Read(answer)
+		if got := string(answer[:n]); err != nil || got != `{"id":1,"result":{"text":"x"}}`+"\n" {
+			t.Fatalf("%q, %v", got, err)
+		}
+		waitFor(t, func() bool { return reading("attend") == 1 && reading("readOn") == 0 })
+	}
+}
+
+// reading counts the goroutines that are in a method of a connection.
+func reading(method string) (n int) {
+	var all bytes.Buffer
+	pprof.Lookup("goroutine").WriteTo(&all, 2)
+	for _, stack := range strings.Split(all.String(), "\n\n") {
+		if strings.Contains(stack, "sabir.(*conn)."+method+"(") {
+			n++
+		}
+	}
+	return n
+}
+
+// A connection that was silent for long enough is read by another goroutine,
+// whatever it is made of.
+func TestCallsAfterSilence(t *testing.T) {
+	near, far := transport.Pipe()
+	serveConn(t, far, probe.New(), sabir.AccessAdmin)
+	path, tcp := serveUnix(t, probe.New()), serveTCP(t, probe.New())
+	_, proven := tcp.token(t, "admin")
+	for name, dial := range map[string]func() (*sabir.Client, error){
+		"pipe": func() (*sabir.Client, error) { return sabir.NewClient(near, nil), nil },
+		"unix": func() (*sabir.Client, error) { return sabir.Dial(t.Context(), path, nil) },
+		"tls":  func() (*sabir.Client, error) { return sabir.Dial(t.Context(), tcp.at.String(), proven) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := dial()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			for range 20 {
+				time.Sleep(5 * time.Millisecond) // a few ticks; with fewer the test is weaker, not wrong
+				if got, err := sabir.Do[text](t.Context(), c, "probe.echo", text{"x"}); err != nil || got.Text != "x" {
+					t.Fatalf("%+v, %v", got, err)
+				}
+			}
+		})
+	}
+}
