@@ -219,10 +219,10 @@ func (e *encoder) structure(dst []byte, p *plan, at unsafe.Pointer, tag string) 
 		if f.pointer {
 			place = *(*unsafe.Pointer)(place)
 		}
-		if e.enc == wire.CBOR {
-			dst = append(dst, f.cbor...)
+		if e.enc == wire.JSON && written == 0 {
+			dst = append(dst, f.first.Text()...)
 		} else {
-			dst = append(dst, f.json[1-min(1, written):]...)
+			dst = append(dst, f.key[e.enc].Text()...)
 		}
 		written++
 		if dst, err = e.value(dst, f.plan, place); err != nil {

@@ -48,9 +48,9 @@ type field struct {
 	offset  uintptr
 	plan    *plan
 	pointer bool
-	omit    bool   // absent when zero
-	json    []byte // ,"name":
-	cbor    []byte
+	omit    bool            // absent when zero
+	key     [2]wire.Literal // in JSON ,"name": and in CBOR
+	first   wire.Literal    // in JSON without the comma
 }
 
 // op is the kind where it has to be quick: to compare texts takes longer than to
@@ -318,8 +318,10 @@ func (b *builder) field(p *plan, i int, sf reflect.StructField) error {
 		return err
 	}
 	f := field{name: name, index: i, offset: sf.Offset, plan: fp, pointer: pointer, omit: optional && !pointer}
-	f.json = append(strconv.AppendQuote([]byte{','}, name), ':')
-	f.cbor, _ = wire.AppendString(nil, wire.CBOR, name)
+	json := append(strconv.AppendQuote([]byte{','}, name), ':')
+	cbor, _ := wire.AppendString(nil, wire.CBOR, name)
+	f.key = [2]wire.Literal{wire.JSON: wire.NewLiteral(json), wire.CBOR: wire.NewLiteral(cbor)}
+	f.first = wire.NewLiteral(json[1:])
 	if pointer || optional {
 		p.full = false
 	} else {

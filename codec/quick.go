@@ -114,16 +114,20 @@ func (d *decoder) quickStruct(p *plan, at unsafe.Pointer, depth int) bool {
 	if !ok {
 		return false
 	}
-	sep := false
+	first := d.c.Enc == wire.JSON
 	for i := range p.fields {
 		f := &p.fields[i]
-		if !d.quickKey(f, sep) {
+		key := &f.key[d.c.Enc]
+		if first {
+			key = &f.first
+		}
+		if !d.c.Literal(key) {
 			if f.pointer || f.omit {
 				continue
 			}
 			return false
 		}
-		sep = true
+		first = false
 		left--
 		if (f.pointer || f.omit) && d.c.Kind() == wire.Null {
 			return false // what the field holds already is kept
@@ -142,17 +146,6 @@ func (d *decoder) quickStruct(p *plan, at unsafe.Pointer, depth int) bool {
 		*(*unsafe.Pointer)(place) = fresh
 	}
 	return (left == 0 || left < 0 && d.c.Enc == wire.JSON) && d.c.PlainClose()
-}
-
-// quickKey passes the key of the field, if it comes next.
-func (d *decoder) quickKey(f *field, sep bool) bool {
-	switch {
-	case d.c.Enc == wire.CBOR:
-		return d.c.Literal(f.cbor)
-	case sep:
-		return d.c.Literal(f.json)
-	}
-	return d.c.Literal(f.json[1:])
 }
 
 func (d *decoder) quickList(p *plan, at unsafe.Pointer, depth int) bool {

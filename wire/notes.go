@@ -56,21 +56,21 @@ func OpenItem(dst []byte, enc Encoding, versioned bool, it *Item) ([]byte, Frame
 	}
 	keys := &onceKeys[enc]
 	dst, f := openFrame(dst, enc, versioned, 2)
-	dst = AppendMap(append(dst, keys.item...), enc, n)
-	dst = append(dst, keys.itemID...)
+	dst = AppendMap(append(dst, keys.item.text...), enc, n)
+	dst = append(dst, keys.itemID.text...)
 	dst = it.ID.Append(dst, enc)
 	if it.Epoch != "" {
 		dst = key(dst, enc, 1, "epoch")
 		dst, _ = AppendString(dst, enc, it.Epoch)
 	}
 	if it.Seq != 0 {
-		dst = AppendInt(append(dst, keys.seq...), enc, it.Seq)
+		dst = AppendInt(append(dst, keys.seq.text...), enc, it.Seq)
 	}
 	if it.Lost != 0 {
-		dst = AppendInt(append(dst, keys.lost...), enc, it.Lost)
+		dst = AppendInt(append(dst, keys.lost.text...), enc, it.Lost)
 	}
 	if it.Keyed {
-		dst, _ = AppendString(append(dst, keys.key...), enc, it.Key)
+		dst, _ = AppendString(append(dst, keys.key.text...), enc, it.Key)
 	}
 	switch {
 	case it.Gone:
@@ -78,7 +78,7 @@ func OpenItem(dst []byte, enc Encoding, versioned bool, it *Item) ([]byte, Frame
 	case it.Reset:
 		dst = AppendBool(key(dst, enc, 1, "reset"), enc, true)
 	default:
-		dst = append(dst, keys.value...)
+		dst = append(dst, keys.value.text...)
 	}
 	return dst, f
 }

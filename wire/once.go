@@ -7,21 +7,22 @@ package wire
 // to find out each time what is next.
 
 // onceKeys is what such messages consist of beside values, in either encoding.
-var onceKeys = func() (keys [2]struct{ id, method, timeout, caller, params, result, item, itemID, seq, lost, key, value []byte }) {
+var onceKeys = func() (keys [2]struct{ id, method, timeout, caller, params, result, item, itemID, seq, lost, key, value Literal }) {
 	for _, enc := range []Encoding{JSON, CBOR} {
 		k := &keys[enc]
-		k.id, k.method, k.timeout = key(nil, enc, 0, "id"), key(nil, enc, 1, "method"), key(nil, enc, 1, "timeout")
-		k.caller, k.params, k.result = key(nil, enc, 1, "caller"), key(nil, enc, 1, "params"), key(nil, enc, 1, "result")
-		k.item, _ = AppendString(key(nil, enc, 0, "method"), enc, MethodItem)
-		k.item = key(k.item, enc, 1, "params")
-		k.itemID, k.seq, k.lost = key(nil, enc, 0, "id"), key(nil, enc, 1, "seq"), key(nil, enc, 1, "lost")
-		k.key, k.value = key(nil, enc, 1, "key"), key(nil, enc, 1, "value")
+		literal := func(i int, name string) Literal { return NewLiteral(key(nil, enc, i, name)) }
+		k.id, k.method, k.timeout = literal(0, "id"), literal(1, "method"), literal(1, "timeout")
+		k.caller, k.params, k.result = literal(1, "caller"), literal(1, "params"), literal(1, "result")
+		item, _ := AppendString(key(nil, enc, 0, "method"), enc, MethodItem)
+		k.item = NewLiteral(key(item, enc, 1, "params"))
+		k.itemID, k.seq, k.lost = literal(0, "id"), literal(1, "seq"), literal(1, "lost")
+		k.key, k.value = literal(1, "key"), literal(1, "value")
 	}
 	return keys
 }()
 
 var (
-	jsonVersion = []byte(version)
+	jsonVersion = NewLiteral([]byte(version))
 	itemMethod  = []byte(MethodItem)
 )
 
@@ -33,12 +34,12 @@ func (p *Parser) once(frame []byte, m *Message) bool {
 	if !ok {
 		return false
 	}
-	versioned := p.Enc == JSON && c.Literal(jsonVersion)
+	versioned := p.Enc == JSON && c.Literal(&jsonVersion)
 	taken := 0
 	switch keys := &onceKeys[p.Enc]; {
-	case c.Literal(keys.item):
+	case c.Literal(&keys.item):
 		taken, ok = 2, p.onceItem(&c, m)
-	case c.Literal(keys.id):
+	case c.Literal(&keys.id):
 		taken, ok = p.onceCall(&c, m)
 	default:
 		return false
@@ -58,30 +59,30 @@ func (p *Parser) onceCall(c *Cursor, m *Message) (members int, ok bool) {
 	if !ok {
 		return 0, false
 	}
-	if c.Literal(keys.result) {
+	if c.Literal(&keys.result) {
 		m.Result, ok = p.onceValue(c, 2)
 		return 2, ok
 	}
 	members = 3
-	if !c.Literal(keys.method) {
+	if !c.Literal(&keys.method) {
 		return 0, false
 	}
 	if m.Method, ok = p.onceText(c); !ok || len(m.Method) == 0 {
 		return 0, false
 	}
-	if c.Literal(keys.timeout) {
+	if c.Literal(&keys.timeout) {
 		members++
 		if m.Timeout, ok = c.PlainFloat(); !ok || m.Timeout <= 0 {
 			return 0, false
 		}
 	}
-	if c.Literal(keys.caller) {
+	if c.Literal(&keys.caller) {
 		members++
 		if m.Caller, ok = p.onceMap(c); !ok {
 			return 0, false
 		}
 	}
-	if !c.Literal(keys.params) {
+	if !c.Literal(&keys.params) {
 		return 0, false
 	}
 	m.Params, ok = p.onceMap(c)
@@ -105,28 +106,28 @@ func (p *Parser) onceItem(c *Cursor, m *Message) bool {
 	from := c.Pos
 	members, ok := c.PlainOpen(Map)
 	keys := &onceKeys[p.Enc]
-	if !ok || !c.Literal(keys.itemID) {
+	if !ok || !c.Literal(&keys.itemID) {
 		return false
 	}
 	members--
 	id, ok := p.onceCount(c)
 	it.ID = IntID(id)
-	if ok && c.Literal(keys.seq) {
+	if ok && c.Literal(&keys.seq) {
 		members--
 		it.Seq, ok = p.onceCount(c)
 		ok = ok && it.Seq > 0
 	}
-	if ok && c.Literal(keys.lost) {
+	if ok && c.Literal(&keys.lost) {
 		members--
 		it.Lost, ok = p.onceCount(c)
 	}
-	if ok && c.Literal(keys.key) {
+	if ok && c.Literal(&keys.key) {
 		members--
 		var key []byte
 		key, ok = p.onceText(c)
 		it.Key, it.Keyed = string(key), true
 	}
-	if !ok || !c.Literal(keys.value) {
+	if !ok || !c.Literal(&keys.value) {
 		return false
 	}
 	members--

@@ -11,16 +11,6 @@ import (
 // who look closer. Unlike the other methods these trust nothing but that text is
 // UTF-8.
 
-// Literal passes exactly these bytes.
-func (c *Cursor) Literal(want []byte) bool {
-	end := c.Pos + len(want)
-	if end > len(c.Buf) || string(c.Buf[c.Pos:end]) != string(want) {
-		return false
-	}
-	c.Pos = end
-	return true
-}
-
 // byte passes one byte.
 func (c *Cursor) byte(want byte) bool {
 	if c.Pos >= len(c.Buf) || c.Buf[c.Pos] != want {
@@ -58,13 +48,19 @@ func (c *Cursor) head(want int) (arg uint64, ok bool) {
 func (c *Cursor) PlainText() (from, to int, ok bool) {
 	at := c.Pos
 	if c.Enc == CBOR {
-		n, ok := c.head(majorText)
-		if !ok || n > uint64(len(c.Buf)-c.Pos) {
+		n := uint64(0)
+		if b := c.Buf[at:]; len(b) > 0 && b[0]>>5 == majorText && b[0]&31 < 24 { // as most are
+			n, from = uint64(b[0]&31), at+1
+		} else if n, ok = c.head(majorText); ok {
+			from = c.Pos
+		} else {
+			return 0, 0, false
+		}
+		if n > uint64(len(c.Buf)-from) {
 			c.Pos = at
 			return 0, 0, false
 		}
-		from = c.Pos
-		c.Pos += int(n)
+		c.Pos = from + int(n)
 		return from, c.Pos, true
 	}
 	if at >= len(c.Buf) || c.Buf[at] != '"' {
