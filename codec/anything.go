@@ -74,7 +74,7 @@ func (d *decoder) tree() any {
 		return b
 	case wire.List:
 		list := []any{}
-		d.path = append(d.path, step{})
+		d.enter(step{})
 		for it := d.c.Open(); d.c.More(&it); {
 			d.path[len(d.path)-1].index = len(list)
 			if !d.take(anySize) {
@@ -86,7 +86,7 @@ func (d *decoder) tree() any {
 			}
 			list = append(list, d.tree())
 		}
-		d.path = d.path[:len(d.path)-1]
+		d.leave()
 		return list
 	default:
 		m := map[string]any{}
@@ -96,9 +96,9 @@ func (d *decoder) tree() any {
 				d.c.Skip()
 				continue
 			}
-			d.path = append(d.path, step{name: key, key: true})
+			d.enter(step{name: key, key: true})
 			m[key] = d.tree()
-			d.path = d.path[:len(d.path)-1]
+			d.leave()
 		}
 		return m
 	}

@@ -174,7 +174,7 @@ func (d *decoder) caseAhead() (name string, ok bool) {
 
 func (d *decoder) noCase(p *plan) {
 	d.c.Skip()
-	d.path = append(d.path, step{name: "type"})
+	d.enter(step{name: "type"})
 	d.fault("expected one of %s", strings.Join(p.cases, ", "))
-	d.path = d.path[:len(d.path)-1]
+	d.leave()
 }

@@ -129,16 +129,20 @@ const (
 // returns the faults it found; with any, the value is not to be used. A zero v
 // counts as an empty object.
 func (c *Codec) Decode(v wire.Value, ptr any, rules Rules) []Fault {
-	return c.DecodeTo(v, reflect.ValueOf(ptr).Elem(), rules)
+	return c.decode(v, reflect.ValueOf(ptr).UnsafePointer(), rules)
 }
 
 // DecodeTo is Decode into a settable value.
 func (c *Codec) DecodeTo(v wire.Value, into reflect.Value, rules Rules) []Fault {
-	d := decoders.Get().(*decoder)
+	return c.decode(v, into.Addr().UnsafePointer(), rules)
+}
+
+func (c *Codec) decode(v wire.Value, at unsafe.Pointer, rules Rules) []Fault {
+	var d decoder
 	d.begin(v, rules)
-	if !d.quick(c.plan, into.Addr().UnsafePointer(), 0) {
+	if !d.quick(c.plan, at, 0) {
 		d.begin(v, rules)
-		d.value(c.plan, into)
+		d.value(c.plan, reflect.NewAt(c.plan.typ, at).Elem())
 	}
 	return d.end()
 }
@@ -150,28 +154,11 @@ func (c *Codec) DecodeFrame(frame *[]byte, v wire.Value, ptr any, rules Rules) [
 	if frame == nil || *frame == nil {
 		return c.Decode(v, ptr, rules)
 	}
-	d := decoders.Get().(*decoder)
+	var d decoder
 	d.begin(v, rules)
 	d.frame = frame
 	d.value(c.plan, reflect.ValueOf(ptr).Elem())
 	return d.end()
-}
-
-// begin and end are around the use of a decoder.
-func (d *decoder) begin(v wire.Value, rules Rules) {
-	if v.IsZero() {
-		v = emptyObject
-	}
-	d.c, d.rules, d.budget = v.Cursor(), rules, maxDecoded
-	d.faults = nil
-	d.path = d.path[:0]
-}
-
-func (d *decoder) end() []Fault {
-	faults := d.faults
-	d.c.Buf, d.faults, d.whole, d.frame = nil, nil, "", nil
-	decoders.Put(d)
-	return faults
 }
 
 // Append writes what ptr points to. An error names the place that the wire

@@ -121,7 +121,7 @@ func sameToProgram[T any](t *testing.T, original, turned wire.Value) {
 
 // withCare is Decode without the quick way.
 func withCare[T any](c *Codec, v wire.Value, into *T, rules Rules) []Fault {
-	d := decoders.Get().(*decoder)
+	var d decoder
 	d.begin(v, rules)
 	d.value(c.plan, reflect.ValueOf(into).Elem())
 	return d.end()

@@ -93,3 +93,28 @@ func TestTextsShare(t *testing.T) {
 		}
 	}
 }
+
+// Decoding takes memory for what the value holds, and none for itself.
+func TestDecodeAllocates(t *testing.T) {
+	type numbers struct {
+		A int
+		B float64
+	}
+	for _, enc := range encodings {
+		allocates(t, enc, 0, numbers{1, 0.5})
+		allocates(t, enc, 2, aTrack) // its texts and its list
+	}
+}
+
+func allocates[T any](t *testing.T, enc wire.Encoding, want float64, v T) {
+	t.Helper()
+	c := For[T]()
+	raw, err := c.Append(nil, enc, &v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var into T
+	if n := testing.AllocsPerRun(100, func() { c.Decode(wire.Value{Enc: enc, Raw: raw}, &into, Strict) }); n != want {
+		t.Errorf("%T in %v: %v allocations, want %v", v, enc, n, want)
+	}
+}

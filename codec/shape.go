@@ -134,7 +134,7 @@ func (s *Shapes) field(p *plan, f *idl.Field, depth int) error {
 
 // Check returns what is wrong with a value, at most MaxFaults.
 func (s *Shape) Check(v wire.Value, rules Rules) []Fault {
-	d := decoders.Get().(*decoder)
+	var d decoder
 	d.begin(v, rules)
 	d.check(s.plan)
 	return d.end()
@@ -204,21 +204,21 @@ func (d *decoder) check(p *plan) {
 
 func (d *decoder) checkList(p *plan) {
 	n := 0
-	d.path = append(d.path, step{})
+	d.enter(step{})
 	for it := d.c.Open(); d.c.More(&it); n++ {
 		d.path[len(d.path)-1].index = n
 		d.check(p.elem)
 	}
-	d.path = d.path[:len(d.path)-1]
+	d.leave()
 	d.length(p, n, "element")
 }
 
 func (d *decoder) checkMap(p *plan) {
 	n := 0
 	for it := d.c.Open(); d.c.More(&it); n++ {
-		d.path = append(d.path, step{name: string(d.c.Key()), key: true})
+		d.enter(step{name: string(d.c.Key()), key: true})
 		d.check(p.elem)
-		d.path = d.path[:len(d.path)-1]
+		d.leave()
 	}
 	d.length(p, n, "member")
 }
@@ -244,9 +244,9 @@ func (d *decoder) checkStruct(p *plan, skip string) {
 			continue
 		}
 		seen.set(i)
-		d.path = append(d.path, step{name: f.name})
+		d.enter(step{name: f.name})
 		d.check(f.plan)
-		d.path = d.path[:len(d.path)-1]
+		d.leave()
 	}
 	d.missing(p, &seen)
 }

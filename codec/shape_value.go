@@ -16,7 +16,7 @@ func (s *Shape) Value(v wire.Value, rules Rules) (any, []Fault) {
 	if faults := s.Check(v, rules); len(faults) > 0 {
 		return nil, faults
 	}
-	d := decoders.Get().(*decoder)
+	var d decoder
 	d.begin(v, rules)
 	x := d.valued(s.plan)
 	return x, d.end()
