@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -30,6 +29,7 @@ type outbound struct {
 	result      wire.Value
 	err         error
 	parked      bool // among c.waiting
+	place       int  // there
 	interrupted bool // its context ended while it read
 
 	// The caller's own.
@@ -332,8 +332,7 @@ func (c *conn) await(ctx context.Context, o *outbound) ([]arrival, error) {
 			c.lead(o)
 			continue
 		}
-		o.parked = true
-		c.waiting = append(c.waiting, o)
+		c.park(o)
 		c.mu.Unlock()
 		if ended == nil {
 			<-o.wake // a third of what select takes
@@ -344,13 +343,7 @@ func (c *conn) await(ctx context.Context, o *outbound) ([]arrival, error) {
 			}
 		}
 		c.mu.Lock()
-		o.parked = false
-		if i := slices.Index(c.waiting, o); i >= 0 {
-			last := len(c.waiting) - 1
-			c.waiting[i] = c.waiting[last]
-			c.waiting[last] = nil
-			c.waiting = c.waiting[:last]
-		}
+		c.unpark(o)
 	}
 	defer c.mu.Unlock()
 	c.promote()
@@ -361,6 +354,19 @@ func (c *conn) await(ctx context.Context, o *outbound) ([]arrival, error) {
 	}
 	o.arena, o.spareArena = o.spareArena[:0], o.arena
 	return arrived, nil
+}
+
+func (c *conn) park(o *outbound) {
+	o.parked, o.place = true, len(c.waiting)
+	c.waiting = append(c.waiting, o)
+}
+
+func (c *conn) unpark(o *outbound) {
+	last := len(c.waiting) - 1
+	c.waiting[o.place], c.waiting[last].place = c.waiting[last], o.place
+	c.waiting[last] = nil
+	c.waiting = c.waiting[:last]
+	o.parked = false
 }
 
 // more gives the peer credit.
