@@ -20,7 +20,10 @@ import (
 // a topic. spec [M14]
 const maxNested = wire.MaxDepth - 4
 
-var errTooDeep = fmt.Errorf("nested over %d levels, or in itself", maxNested)
+var (
+	errTooDeep = fmt.Errorf("nested over %d levels, or in itself", maxNested)
+	errNotText = errors.New("string is not UTF-8")
+)
 
 // encoder writes a value. It checks what the wire cannot hold, not the bounds of
 // the description: those are the reader's to check.
@@ -49,7 +52,7 @@ func (e *encoder) value(dst []byte, p *plan, at unsafe.Pointer) ([]byte, error) 
 		return dst, nil
 	case opString, opEnum:
 		if dst, ok = wire.AppendString(dst, e.enc, *(*string)(at)); !ok {
-			return dst, errors.New("string is not UTF-8")
+			return dst, errNotText
 		}
 		return dst, nil
 	case opBytes:
@@ -143,6 +146,15 @@ type slice struct {
 func (e *encoder) list(dst []byte, p *plan, at unsafe.Pointer) (_ []byte, err error) {
 	list := (*slice)(at)
 	dst = wire.AppendList(dst, e.enc, list.len)
+	if p.elem.op == opString {
+		for i, s := range unsafe.Slice((*string)(list.first), list.len) {
+			var ok bool
+			if dst, ok = wire.AppendString(wire.AppendNext(dst, e.enc, i), e.enc, s); !ok {
+				return dst, fmt.Errorf("[%d]: %w", i, errNotText)
+			}
+		}
+		return wire.EndList(dst, e.enc), nil
+	}
 	for i := range list.len {
 		dst = wire.AppendNext(dst, e.enc, i)
 		if dst, err = e.value(dst, p.elem, unsafe.Add(list.first, i*p.elem.size)); err != nil {
@@ -225,6 +237,13 @@ func (e *encoder) structure(dst []byte, p *plan, at unsafe.Pointer, tag string) 
 			dst = append(dst, f.key[e.enc].Text()...)
 		}
 		written++
+		if f.plan.op == opString { // as most are, and written in the time of a call
+			var ok bool
+			if dst, ok = wire.AppendString(dst, e.enc, *(*string)(place)); !ok {
+				return dst, fmt.Errorf("%s: %w", f.name, errNotText)
+			}
+			continue
+		}
 		if dst, err = e.value(dst, f.plan, place); err != nil {
 			return dst, fmt.Errorf("%s: %w", f.name, err)
 		}

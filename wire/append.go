@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // The Append functions write one value each. Lists and maps are written as a
@@ -73,17 +74,35 @@ func AppendFloat(dst []byte, enc Encoding, f float64) (b []byte, ok bool) {
 // AppendString writes a string. ok is false, and nothing written, if it is not
 // UTF-8.
 func AppendString[S string | []byte](dst []byte, enc Encoding, s S) (b []byte, ok bool) {
+	return appendText(dst, enc, *(*string)(unsafe.Pointer(&s))) // a slice begins as a string does
+}
+
+func appendText(dst []byte, enc Encoding, s string) (b []byte, ok bool) {
 	start := len(dst)
-	dst = room(dst, len(s))
 	if enc == CBOR {
-		dst = appendHead(dst, majorText, uint64(len(s)))
+		if n := len(s); n <= shortText && cap(dst)-start >= 2+n { // as most are
+			from := start + 1
+			b = dst[:from+1+n]
+			if n < 24 {
+				b[start] = majorText<<5 | byte(n)
+			} else {
+				b[start], b[from] = majorText<<5|24, byte(n)
+				from++
+			}
+			b = b[:from+n]
+			if !copyText(b[from:], s) && !utf8.ValidString(s) {
+				return dst, false
+			}
+			return b, true
+		}
+		dst = appendHead(room(dst, len(s)), majorText, uint64(len(s)))
 		from := len(dst)
 		if dst = append(dst, s...); !validText(dst[from:]) {
 			return dst[:start], false
 		}
 		return dst, true
 	}
-	dst = append(dst, '"')
+	dst = append(room(dst, len(s)), '"')
 	for i := 0; ; i++ {
 		end, ascii := special(s, i)
 		from := len(dst)

@@ -44,9 +44,13 @@ func special[S string | []byte](s S, i int) (end int, ascii bool) {
 	return i, seen&highs == 0
 }
 
+// shortText is up to how many bytes it is not worth while to call what is fast for
+// long texts.
+const shortText = 64
+
 // validText is utf8.Valid for what mostly is short and ASCII.
 func validText(b []byte) bool {
-	if len(b) > 64 {
+	if len(b) > shortText {
 		return utf8.Valid(b)
 	}
 	seen := uint64(0)
@@ -61,6 +65,47 @@ func validText(b []byte) bool {
 		}
 	}
 	return seen&highs == 0 || utf8.Valid(b)
+}
+
+// copyText copies a short text to b, which is as long, and reports whether it is
+// ASCII. The last word overlaps the one before it, so that no bytes are left over.
+func copyText(b []byte, s string) (ascii bool) {
+	n := len(s)
+	b = b[:n]
+	switch {
+	case n >= 8:
+		seen := uint64(0)
+		for i := 0; i+8 < n; i += 8 {
+			w := word(s[i:])
+			binary.LittleEndian.PutUint64(b[i:], w)
+			seen |= w
+		}
+		w := word(s[n-8:])
+		binary.LittleEndian.PutUint64(b[n-8:], w)
+		return (seen|w)&highs == 0
+	case n >= 4:
+		first, last := halfWord(s), halfWord(s[n-4:])
+		binary.LittleEndian.PutUint32(b, first)
+		binary.LittleEndian.PutUint32(b[n-4:], last)
+		return (first|last)&(highs&0xFFFF_FFFF) == 0
+	}
+	seen := byte(0)
+	for i := range b {
+		b[i] = s[i]
+		seen |= s[i]
+	}
+	return seen < utf8.RuneSelf
+}
+
+func word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+func halfWord(s string) uint32 {
+	_ = s[3]
+	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
 }
 
 // badRune returns where the first byte of b is that is not UTF-8.

@@ -105,13 +105,13 @@ func TestBase64(t *testing.T) {
 // Strings of every length around the words of eight bytes, with something
 // special at every place.
 func TestStringsByWords(t *testing.T) {
-	for n := range 20 {
+	for n := range 70 { // beyond shortText
 		for at := range n + 1 {
 			for _, special := range []string{"", `"`, `\`, "\n", "\x00", "\x1f", " ", "!", "#", "[", "]", "\x7f", "ż", "€", "😀", "\u0080", "\ufffd", "\xff", "\x80", "\xed\xa0\x80", "\xa0", "\xdc"} {
 				s := strings.Repeat("a", at) + special + strings.Repeat("b", n-at)
 				for _, enc := range bothEncodings {
-					b, ok := AppendString([]byte("x"), enc, s)
-					also, _ := AppendString([]byte("x"), enc, []byte(s))
+					b, ok := AppendString(append(make([]byte, 0, 1), 'x'), enc, s)
+					also, _ := AppendString(append(make([]byte, 0, 100), 'x'), enc, []byte(s)) // where there is room
 					if !bytes.Equal(b, also) {
 						t.Fatalf("%q: %q and %q", s, b, also)
 					}
