@@ -38,6 +38,8 @@ type role struct {
 	served   bool      // the owner has answered a caller that waited
 	kicked   bool      // the read was interrupted, of the leader or of an owner who is to rest
 	grown    bool      // the owner has been at work, and has the stack for it
+	rested   bool      // it was relieved once
+	lastTurn uint64    // turn when rest looked
 	busy     uint64    // the owner is at something else than reading: which turn; 0: it reads
 	turn     uint64    // counts turns, and anything else that shows life
 	seenBusy uint64    // busy at the last tick
@@ -46,6 +48,7 @@ type role struct {
 	spare    []chan uint64     // goroutines that have lost the role, and may have it again: each gets which owner it is
 	owed     []*conn           // those to whom calls and answers were passed on, and not flushed
 	beat     *pulse.Beat       // the next tick, while there is traffic
+	lull     *pulse.Beat       // the next rest, once there is none; nil in process, as beat
 	timer    *time.Timer       // the next look where that will do later; nil: there was none yet
 	armed    bool
 }
@@ -64,7 +67,7 @@ func (r *role) init(c *conn) {
 	r.reader.SetRoom(c.holds)
 	r.canLead = c.t.SetReadDeadline(time.Time{}) == nil
 	if c.t.Peer().Transport != "inproc" {
-		r.beat = pulse.New(r.tick)
+		r.beat, r.lull = pulse.New(r.tick), pulse.NewSlow(r.rest)
 	}
 }
 
@@ -166,14 +169,11 @@ func (r *role) tick() {
 	if c.eof && c.checkHangup() {
 		next = time.Second
 	}
-	switch {
-	case alive || r.busy != 0:
+	if alive || r.busy != 0 {
 		next = tick
-	case r.owner:
-		r.rest()
-		fallthrough
-	default:
+	} else {
 		r.dismiss()
+		r.quiet()
 	}
 	r.seenBusy, r.seenTurn = r.busy, r.turn
 	if next > 0 && c.end == nil {
@@ -222,30 +222,6 @@ func (r *role) work() {
 	r.busy = r.turn
 	r.grown = true
 	r.arm()
-}
-
-// rest has the owner of a silent connection relieved by a fresh goroutine, with
-// c.mu held: what a handler needs of stack is twice what it takes to wait, and
-// the garbage collector, which would take it back, does not run where nothing
-// happens.
-func (r *role) rest() {
-	if r.grown && r.canLead && !r.kicked && !r.c.eof {
-		r.kick()
-	}
-}
-
-// relieved is rest in the goroutine whose read has ended.
-func (r *role) relieved() {
-	r.unkick()
-	r.grown, r.busy = false, 0
-	r.c.goroutines.Add(1)
-	go r.c.attend(false)
-}
-
-// attend begins an owner's loop where there may be nothing to read for long.
-func (c *conn) attend(sniff bool) {
-	c.t.AwaitRead()
-	c.readOn(sniff)
 }
 
 // readOn is the owner's loop.

@@ -12,61 +12,73 @@ import (
 	"time"
 )
 
-// Period is the time between two beats.
-const Period = time.Millisecond
+const (
+	// Period is the time between two beats.
+	Period = time.Millisecond
+	// Slow is that of the beats for what is not urgent.
+	Slow = time.Second
+)
 
 // A Beat calls its function at the next beat after each Next. All methods may be called by any goroutine; the function
 // is called by one of pulse's own, with no lock held, and must be quick.
 type Beat struct {
 	f    func()
-	next bool // among waiting; guarded by clock.mu
+	of   *clock
+	next bool // among those who wait; guarded by the clock's mu
 }
 
 // New makes a Beat that calls f.
-func New(f func()) *Beat { return &Beat{f: f} }
+func New(f func()) *Beat { return &Beat{f: f, of: &fast} }
 
-// clock is one for the process, since so is the poller.
-var clock struct {
+// NewSlow makes a Beat of the slow clock.
+func NewSlow(f func()) *Beat { return &Beat{f: f, of: &slow} }
+
+// The clocks are the process's, since so is the poller.
+var fast, slow = clock{period: Period}, clock{period: Slow}
+
+type clock struct {
+	period  time.Duration
 	mu      sync.Mutex
 	waiting []*Beat // for the next beat
 	beating bool
 	source  source
 }
 
-// Next asks for one call at the next beat, which is up to a Period away. A Beat that waits already is called once.
+// Next asks for one call at the next beat, which is up to a period away. A Beat that waits already is called once.
 func (b *Beat) Next() {
-	clock.mu.Lock()
-	defer clock.mu.Unlock()
+	c := b.of
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if b.next {
 		return
 	}
 	b.next = true
-	clock.waiting = append(clock.waiting, b)
-	if !clock.beating {
-		clock.beating = true
-		clock.source.start()
-		go beat()
+	c.waiting = append(c.waiting, b)
+	if !c.beating {
+		c.beating = true
+		c.source.start(c.period)
+		go c.beat()
 	}
 }
 
 // beat runs while anybody waits. Nobody waits for it: it ends within two beats of the last call.
-func beat() {
+func (c *clock) beat() {
 	var due []*Beat
 	for {
-		clock.source.wait()
-		clock.mu.Lock()
-		due, clock.waiting = clock.waiting, due[:0]
+		c.source.wait()
+		c.mu.Lock()
+		due, c.waiting = c.waiting, due[:0]
 		for _, b := range due {
 			b.next = false
 		}
 		if len(due) == 0 {
-			clock.beating = false
-			clock.waiting = nil
-			clock.source.stop()
-			clock.mu.Unlock()
+			c.beating = false
+			c.waiting = nil
+			c.source.stop()
+			c.mu.Unlock()
 			return
 		}
-		clock.mu.Unlock()
+		c.mu.Unlock()
 		for i, b := range due {
 			b.f()
 			due[i] = nil
@@ -77,6 +89,6 @@ func beat() {
 // ticker beats where there is no better source.
 type ticker struct{ t *time.Ticker }
 
-func (s *ticker) start() { s.t = time.NewTicker(Period) }
-func (s *ticker) wait()  { <-s.t.C }
-func (s *ticker) stop()  { s.t.Stop() }
+func (s *ticker) start(period time.Duration) { s.t = time.NewTicker(period) }
+func (s *ticker) wait()                      { <-s.t.C }
+func (s *ticker) stop()                      { s.t.Stop() }

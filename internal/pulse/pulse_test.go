@@ -10,9 +10,9 @@ func TestBeats(t *testing.T) {
 	for name, sourced := range map[string]bool{"this system's source": true, "a ticker": false} {
 		t.Run(name, func(t *testing.T) {
 			if !sourced {
-				source := clock.source
-				clock.source = standIn()
-				defer func() { clock.source = source }()
+				source := fast.source
+				fast.source = standIn()
+				defer func() { fast.source = source }()
 			}
 			const beats = 20
 			var n atomic.Int32
@@ -41,6 +41,22 @@ func TestBeats(t *testing.T) {
 				t.Errorf("called %d times, want %d", n.Load(), beats)
 			}
 		})
+	}
+}
+
+// Those who are in no hurry do not keep the others' clock going.
+func TestSlow(t *testing.T) {
+	called := make(chan time.Time, 1)
+	start := time.Now()
+	NewSlow(func() { called <- time.Now() }).Next()
+	waitSilent(t)
+	select {
+	case at := <-called:
+		if d := at.Sub(start); d < Slow/2 {
+			t.Errorf("called after %v", d)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("not called in 10 s")
 	}
 }
 
@@ -73,9 +89,9 @@ func TestCrowd(t *testing.T) {
 func waitSilent(t *testing.T) {
 	t.Helper()
 	for range 1000 {
-		clock.mu.Lock()
-		beating := clock.beating
-		clock.mu.Unlock()
+		fast.mu.Lock()
+		beating := fast.beating
+		fast.mu.Unlock()
 		if !beating {
 			return
 		}

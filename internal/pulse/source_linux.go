@@ -3,6 +3,7 @@ package pulse
 import (
 	"os"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -21,7 +22,7 @@ const (
 	nonBlocking    = syscall.O_NONBLOCK
 )
 
-func (s *source) start() {
+func (s *source) start(period time.Duration) {
 	if s.file == nil && !s.poor {
 		fd, _, errno := syscall.Syscall(syscall.SYS_TIMERFD_CREATE, clockMonotonic, closeOnExec|nonBlocking, 0)
 		if s.poor = errno != 0; !s.poor {
@@ -29,10 +30,10 @@ func (s *source) start() {
 		}
 	}
 	if s.poor {
-		s.ticker.start()
+		s.ticker.start(period)
 		return
 	}
-	s.set(syscall.NsecToTimespec(int64(Period)))
+	s.set(syscall.NsecToTimespec(int64(period)))
 }
 
 func (s *source) wait() {
