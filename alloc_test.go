@@ -2,6 +2,8 @@ package sabir_test
 
 import (
 	"context"
+	"iter"
+	"runtime"
 	"testing"
 
 	"github.com/sabir-ipc/sabir"
@@ -22,6 +24,40 @@ func TestAllocations(t *testing.T) {
 		in := &number{7} // then there is one for what the handler takes and gives, and one for the result
 		if n := fewest(func() { sabir.Do[number](context.Background(), c, "s.number", in) }); n != 3 {
 			t.Errorf("%v allocations for a number", n)
+		}
+	})
+}
+
+// Of an item there is nothing left but what it holds: here no memory at all,
+// neither for itself nor for where it was written and read on the way.
+func TestItemAllocations(t *testing.T) {
+	svc := sabir.NewService("s", "1", "")
+	sabir.Stream(svc, "numbers", func(context.Context, sabir.None) (iter.Seq2[number, error], error) {
+		return func(yield func(number, error) bool) {
+			for n := 0; yield(number{n}, nil); n++ {
+			}
+		}, nil
+	})
+	path := serveUnix(t, svc)
+	encodings(t, func(t *testing.T, cbor bool) {
+		c := dial(t, path, sabir.DialOptions{CBOR: cbor})
+		const few, many = 10_000, 40_000
+		var before, after runtime.MemStats
+		n := 0
+		for _, err := range sabir.Items[number](t.Context(), c, "s.numbers", nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n++; n == few {
+				runtime.ReadMemStats(&before)
+			}
+			if n == few+many {
+				runtime.ReadMemStats(&after)
+				break
+			}
+		}
+		if times, bytes := after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc; times > many/10 || bytes > 100*many {
+			t.Errorf("%d allocations and %d bytes for %d items", times, bytes, many)
 		}
 	})
 }
