@@ -67,6 +67,35 @@ func BenchmarkAppendRequest(b *testing.B) {
 	}
 }
 
+func BenchmarkAppendItem(b *testing.B) {
+	for _, enc := range []Encoding{JSON, CBOR} {
+		b.Run(enc.String(), func(b *testing.B) {
+			it := Item{ID: IntID(7), Seq: 123456}
+			var dst []byte
+			b.ReportAllocs()
+			for b.Loop() {
+				var f Frame
+				dst, f = OpenItem(dst[:0], enc, false, &it)
+				dst = f.CloseItem(AppendNull(dst, enc))
+			}
+		})
+	}
+}
+
+func BenchmarkAppendResult(b *testing.B) {
+	for _, enc := range []Encoding{JSON, CBOR} {
+		b.Run(enc.String(), func(b *testing.B) {
+			var dst []byte
+			b.ReportAllocs()
+			for b.Loop() {
+				var f Frame
+				dst, f = OpenResult(dst[:0], enc, false, IntID(7))
+				dst = f.Close(AppendNull(dst, enc))
+			}
+		})
+	}
+}
+
 func BenchmarkAppendString(b *testing.B) {
 	for _, test := range []struct{ name, text string }{
 		{"24 B", "A title of some 24 bytes"}, {"escapes", "a \"title\" of\nsome lines\t"}, {"1MiB", strings.Repeat("abcdefg ", 1<<17)},

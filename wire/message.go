@@ -20,8 +20,7 @@ const version = `"jsonrpc":"2.0",`
 func openFrame(dst []byte, enc Encoding, versioned bool, members int) ([]byte, Frame) {
 	f := Frame{enc: enc, start: len(dst)}
 	if enc == CBOR {
-		dst = append(dst, 0, 0, 0, 0, 0)
-		return AppendMap(dst, enc, members), f
+		return append(dst, 0, 0, 0, 0, 0, majorMap<<5|byte(members)), f
 	}
 	dst = append(dst, '{')
 	if versioned {
@@ -60,66 +59,67 @@ func key(dst []byte, enc Encoding, i int, k string) []byte {
 	return append(dst, '"', ':')
 }
 
+// setMembers makes the head at dst[head], of a map with few members, one of n: they
+// are counted as they are written.
+func setMembers(dst []byte, enc Encoding, head, n int) []byte {
+	if enc == CBOR {
+		dst[head] = majorMap<<5 | byte(n)
+	}
+	return dst
+}
+
 // OpenRequest begins m as a request or, without id, as a notification; its
 // Params are left for the caller to write. What it holds has to be in bounds
 // and UTF-8; a Caller that enc cannot hold is left out.
 func OpenRequest(dst []byte, enc Encoding, m *Message) ([]byte, Frame) {
-	n := 2
-	for _, is := range [...]bool{!m.ID.IsZero(), m.Window >= 0, m.Since != nil, m.Timeout > 0, m.Trace != "", !m.Caller.IsZero()} {
-		if is {
-			n++
-		}
+	keys := &onceKeys[enc]
+	dst, f := openFrame(dst, enc, m.Versioned, 0)
+	head, n := len(dst)-1, 2
+	if m.ID.IsZero() {
+		dst = key(dst, enc, 0, "method")
+	} else {
+		n++
+		dst = m.ID.Append(append(dst, keys.id.text...), enc)
+		dst = append(dst, keys.method.text...)
 	}
-	dst, f := openFrame(dst, enc, m.Versioned, n)
-	i := 0
-	next := func(k string) {
-		dst = key(dst, enc, i, k)
-		i++
-	}
-	if !m.ID.IsZero() {
-		next("id")
-		dst = m.ID.Append(dst, enc)
-	}
-	next("method")
 	dst, _ = AppendString(dst, enc, m.Method)
 	if m.Window >= 0 {
-		next("window")
-		dst = AppendInt(dst, enc, m.Window)
+		n++
+		dst = AppendInt(key(dst, enc, 1, "window"), enc, m.Window)
 	}
 	if m.Since != nil {
-		next("since")
-		dst = AppendMap(dst, enc, 2)
-		dst = key(dst, enc, 0, "epoch")
-		dst, _ = AppendString(dst, enc, m.Since.Epoch)
-		dst = key(dst, enc, 1, "seq")
-		dst = AppendInt(dst, enc, m.Since.Seq)
+		n++
+		dst = AppendMap(key(dst, enc, 1, "since"), enc, 2)
+		dst, _ = AppendString(key(dst, enc, 0, "epoch"), enc, m.Since.Epoch)
+		dst = AppendInt(key(dst, enc, 1, "seq"), enc, m.Since.Seq)
 		dst = EndMap(dst, enc)
 	}
 	if m.Timeout > 0 {
-		next("timeout")
-		dst, _ = AppendFloat(dst, enc, m.Timeout)
+		n++
+		dst, _ = AppendFloat(append(dst, keys.timeout.text...), enc, m.Timeout)
 	}
 	if m.Trace != "" {
-		next("trace")
-		dst, _ = AppendString(dst, enc, m.Trace)
+		n++
+		dst, _ = AppendString(key(dst, enc, 1, "trace"), enc, m.Trace)
 	}
 	if !m.Caller.IsZero() {
-		next("caller")
+		n++
+		dst = append(dst, keys.caller.text...)
 		var err error
 		if dst, err = m.Caller.Append(dst, enc); err != nil {
 			dst = AppendNull(dst, enc) // which is the same, spec [M4]
 		}
 	}
-	next("params")
-	return dst, f
+	dst = append(dst, keys.params.text...)
+	return setMembers(dst, enc, head, n), f
 }
 
 // OpenResult begins the response with a result; the caller writes the result.
 func OpenResult(dst []byte, enc Encoding, versioned bool, id ID) ([]byte, Frame) {
+	keys := &onceKeys[enc]
 	dst, f := openFrame(dst, enc, versioned, 2)
-	dst = key(dst, enc, 0, "id")
-	dst = id.Append(dst, enc)
-	return key(dst, enc, 1, "result"), f
+	dst = id.Append(append(dst, keys.id.text...), enc)
+	return append(dst, keys.result.text...), f
 }
 
 // AppendErrorResponse writes the response with an error, whole.

@@ -48,39 +48,42 @@ func openNote(dst []byte, enc Encoding, versioned bool, method string, params in
 // OpenItem begins an rpc.item. Unless it is Gone or Reset, the caller writes
 // the value; CloseItem follows.
 func OpenItem(dst []byte, enc Encoding, versioned bool, it *Item) ([]byte, Frame) {
-	n := 1
-	for _, is := range [...]bool{it.Epoch != "", it.Seq != 0, it.Lost != 0, it.Keyed, it.Gone, it.Reset, !it.Gone && !it.Reset} {
-		if is {
-			n++
-		}
-	}
 	keys := &onceKeys[enc]
 	dst, f := openFrame(dst, enc, versioned, 2)
-	dst = AppendMap(append(dst, keys.item.text...), enc, n)
+	dst = AppendMap(append(dst, keys.item.text...), enc, 0)
+	head, n := len(dst)-1, 1
 	dst = append(dst, keys.itemID.text...)
 	dst = it.ID.Append(dst, enc)
 	if it.Epoch != "" {
+		n++
 		dst = key(dst, enc, 1, "epoch")
 		dst, _ = AppendString(dst, enc, it.Epoch)
 	}
 	if it.Seq != 0 {
+		n++
 		dst = AppendInt(append(dst, keys.seq.text...), enc, it.Seq)
 	}
 	if it.Lost != 0 {
+		n++
 		dst = AppendInt(append(dst, keys.lost.text...), enc, it.Lost)
 	}
 	if it.Keyed {
+		n++
 		dst, _ = AppendString(append(dst, keys.key.text...), enc, it.Key)
 	}
-	switch {
-	case it.Gone:
+	if it.Gone {
+		n++
 		dst = AppendBool(key(dst, enc, 1, "gone"), enc, true)
-	case it.Reset:
+	}
+	if it.Reset {
+		n++
 		dst = AppendBool(key(dst, enc, 1, "reset"), enc, true)
-	default:
+	}
+	if !it.Gone && !it.Reset {
+		n++
 		dst = append(dst, keys.value.text...)
 	}
-	return dst, f
+	return setMembers(dst, enc, head, n), f
 }
 
 // CloseItem ends what OpenItem began.
