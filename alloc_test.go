@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"runtime"
+	"sync"
 	"testing"
 
 	"github.com/sabir-ipc/sabir"
@@ -58,6 +59,41 @@ func TestItemAllocations(t *testing.T) {
 		}
 		if times, bytes := after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc; times > many/10 || bytes > 100*many {
 			t.Errorf("%d allocations and %d bytes for %d items", times, bytes, many)
+		}
+	})
+}
+
+// So it is where many calls are under way: what is written and read together
+// takes buffers that go round. A call takes 250 bytes; the race detector, which
+// takes things out of pools, makes it twice that.
+func TestCrowdAllocations(t *testing.T) {
+	svc := sabir.NewService("s", "1", "")
+	sabir.Method(svc, "number", func(_ context.Context, in number) (number, error) { return in, nil })
+	path := serveUnix(t, svc)
+	encodings(t, func(t *testing.T, cbor bool) {
+		c := dial(t, path, sabir.DialOptions{CBOR: cbor})
+		const callers, few, many = 1000, 10, 50
+		each := func(calls int) uint64 {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			var all sync.WaitGroup
+			for range callers {
+				all.Go(func() {
+					for range calls {
+						if _, err := sabir.Do[number](context.Background(), c, "s.number", &number{7}); err != nil {
+							t.Error(err)
+							return
+						}
+					}
+				})
+			}
+			all.Wait()
+			runtime.ReadMemStats(&after)
+			return after.TotalAlloc - before.TotalAlloc
+		}
+		each(few)
+		if bytes := each(many); bytes > 580*callers*many {
+			t.Errorf("%d bytes for each call", bytes/(callers*many))
 		}
 	})
 }

@@ -179,6 +179,7 @@ func (in *inbound) answer(body Body, now bool) error {
 	if in.id.IsZero() {
 		return nil
 	}
+	c.out.room(fewBytes)
 	buf, f := wire.OpenResult(c.out.buf, c.enc, c.versioned, in.id)
 	buf, err := body.append(buf, c.enc, c.loosely(&f, in.frame, now))
 	if err == nil && f.Size(buf) > c.limits.Message {

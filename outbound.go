@@ -294,6 +294,7 @@ func (c *conn) append(o *outbound, m *wire.Message, call *Call, part carried, no
 		o.c, o.id, o.window, o.start, o.carried = c, c.lastID, call.Window, c.out.mark(), part
 		m.ID = wire.IntID(o.id)
 	}
+	c.out.room(fewBytes)
 	buf, f := wire.OpenRequest(c.out.buf, c.enc, m)
 	buf, err := call.Params.append(buf, c.enc, c.loosely(&f, call.frame, now))
 	if err == nil && f.Size(buf) > c.limits.Message {
