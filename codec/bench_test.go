@@ -71,6 +71,13 @@ func BenchmarkDecodeMap(b *testing.B) {
 	benchmarkDecode(b, map[string]int{"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8})
 }
 
+var someLabels = map[string]string{
+	"app": "player", "tier": "backend", "zone": "eu-central-1", "host": "node-17", "release": "2026.11", "owner": "music", "shard": "3", "env": "live",
+}
+
+func BenchmarkDecodeTextMap(b *testing.B) { benchmarkDecode(b, someLabels) }
+func BenchmarkAppendTextMap(b *testing.B) { benchmarkAppend(b, someLabels) }
+
 func BenchmarkAppendMap(b *testing.B) {
 	benchmarkAppend(b, map[string]int{"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8})
 }

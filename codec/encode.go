@@ -69,7 +69,11 @@ func (e *encoder) value(dst []byte, p *plan, at unsafe.Pointer) ([]byte, error) 
 	case opList:
 		dst, err = e.list(dst, p, at)
 	case opMap:
-		dst, err = e.dict(dst, p, at)
+		if p.typ == textMapType {
+			dst, err = e.textDict(dst, *(*map[string]string)(at))
+		} else {
+			dst, err = e.dict(dst, p, at)
+		}
 	case opStruct:
 		dst, err = e.structure(dst, p, at, "")
 	case opUnion:

@@ -30,9 +30,10 @@ type every struct {
 	Time   time.Time `sabir:",optional"`
 	Any    any       `sabir:",optional"`
 	Raw    wire.Value
-	List   []string       `sabir:",optional" max:"3"`
-	Map    map[string]int `sabir:",optional"`
-	Colour colour         `sabir:",optional"`
+	List   []string          `sabir:",optional" max:"3"`
+	Map    map[string]int    `sabir:",optional"`
+	Words  map[string]string `sabir:",optional" max:"2"`
+	Colour colour            `sabir:",optional"`
 	Shape  *shape
 	Node   *node
 	Maybe  *string

@@ -21,6 +21,7 @@ var seeds = []string{
 	// As our own peers write them, each with one thing that is not as it should be, or none.
 	`{"bool":true,"int":5,"tiny":-7,"port":80,"wide":"12","float":0.5,"single":0.25,"text":"abc","slug":"abc","bytes":"AQID","raw":1,"list":["a","b"],"map":{"a":1},"colour":"red","maybe":"x","lists":[[1],[]]}`,
 	`{"raw":1,"list":["a","b","c","d"]}`, `{"text":"abcdef","raw":1}`, `{"slug":"abcd","raw":1}`, `{"port":0,"raw":1}`, `{"single":1.5,"raw":1}`,
+	`{"raw":1,"words":{"a":"b","":""}}`, `{"raw":1,"words":{}}`, `{"raw":1,"words":{"a":"1","b":"2","c":"3"}}`, `{"raw":1,"words":{"a":"1","b":2}}`, `{"raw":1,"words":{"a":null}}`,
 	`{"bytes":"AQIDBAU=","raw":1}`, `{"raw":1,"colour":"pink"}`, `{"raw":1,"node":{"name":"a","kids":[{"name":"b","other":{}}],"other":{}}}`,
 	`{"wide":2.0,"int":1.0,"float":-0,"any":-0,"raw":-0}`, `[]`, `null`, `""`, `7`, `[[[[{"raw":[[[]]]}]]]]`,
 	`{"lists":[[0,0,0,0,0,0,0,0,0,0],[],[],[],[],[],[],[],[],[],[]],"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9}`,

@@ -88,6 +88,10 @@ func (d *decoder) quick(p *plan, at unsafe.Pointer, depth int) bool {
 		return depth < quickDepth && d.quickList(p, at, depth+1)
 	case opStruct:
 		return depth < quickDepth && d.quickStruct(p, at, depth+1)
+	case opMap:
+		if p.typ == textMapType && !p.elem.bounded {
+			return d.quickTextMap(p, at)
+		}
 	}
 	d.value(p, reflect.NewAt(p.typ, at).Elem())
 	return d.faults == nil

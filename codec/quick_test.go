@@ -16,8 +16,9 @@ func TestQuick(t *testing.T) {
 		Loud   bool
 		Colour colour
 		Share  *float64
-		Kids   []item   `sabir:",optional" max:"2"`
-		Tags   []string `sabir:",optional" min:"1" max:"3"`
+		Kids   []item            `sabir:",optional" max:"2"`
+		Tags   []string          `sabir:",optional" min:"1" max:"3"`
+		Words  map[string]string `sabir:",optional" min:"1" max:"2"`
 	}
 	const good = `{"name":"a","level":-128,"loud":true,"colour":"red"}`
 	for text, quick := range map[string]bool{
@@ -38,6 +39,10 @@ func TestQuick(t *testing.T) {
 		`{"name":"a","level":1,"loud":true,"colour":"red","tags":["x","y","z"]}`:                            true,
 		`{"name":"a","level":1,"loud":true,"colour":"red","tags":["w","x","y","z"]}`:                        false,
 		`{"name":"a","level":1,"loud":true,"colour":"red","tags":[]}`:                                       false,
+		`{"name":"a","level":1,"loud":true,"colour":"red","words":{"a":"b","":"c"}}`:                        true,
+		`{"name":"a","level":1,"loud":true,"colour":"red","words":{"a":"b","c":1}}`:                         false,
+		`{"name":"a","level":1,"loud":true,"colour":"red","words":{"a":"b","c":"d","e":"f"}}`:               false,
+		`{"name":"a","level":1,"loud":true,"colour":"red","words":{}}`:                                      false,
 	} {
 		c := For[item]()
 		for _, enc := range encodings {
@@ -102,7 +107,8 @@ func TestDecodeAllocates(t *testing.T) {
 	}
 	for _, enc := range encodings {
 		allocates(t, enc, 0, numbers{1, 0.5})
-		allocates(t, enc, 2, aTrack) // its texts and its list
+		allocates(t, enc, 2, aTrack)     // its texts and its list
+		allocates(t, enc, 3, someLabels) // texts, and what makemap takes
 	}
 }
 

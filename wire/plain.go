@@ -199,5 +199,26 @@ func (c *Cursor) PlainNext(i, n int) (more, ok bool) {
 	return true, i == 0 || c.byte(',')
 }
 
+// PlainKey goes to the next member of a map of which i members have been passed
+// and n were told, and passes its key, which is c.Buf[from:to]. With more false the
+// map is over, and passed.
+func (c *Cursor) PlainKey(i, n int) (from, to int, more, ok bool) {
+	if c.Enc == CBOR {
+		if i == n {
+			return 0, 0, false, true
+		}
+		from, to, ok = c.PlainText()
+		return from, to, true, ok
+	}
+	if c.byte('}') {
+		return 0, 0, false, true
+	}
+	if i > 0 && !c.byte(',') {
+		return 0, 0, true, false
+	}
+	from, to, ok = c.PlainText()
+	return from, to, true, ok && c.byte(':')
+}
+
 // PlainClose leaves a map.
 func (c *Cursor) PlainClose() bool { return c.Enc == CBOR || c.byte('}') }
