@@ -57,6 +57,9 @@ func AppendFloat(dst []byte, enc Encoding, f float64) (b []byte, ok bool) {
 		}
 		return binary.BigEndian.AppendUint64(append(dst, 0xFB), math.Float64bits(f)), true
 	}
+	if b, ok = appendDecimals(dst, f); ok {
+		return b, true
+	}
 	format := byte('f')
 	if a := math.Abs(f); a != 0 && (a < 1e-6 || a >= 1e21) {
 		format = 'e'
@@ -69,6 +72,37 @@ func AppendFloat(dst []byte, enc Encoding, f float64) (b []byte, ok bool) {
 		}
 	}
 	return append(dst, '.', '0'), true
+}
+
+// appendDecimals writes a number in JSON that has few decimals, as most have that
+// people think of. Of up to fifteen digits no two numbers are the same float64, so
+// where these are the number they are the fewest there are. A tenth has none in
+// binary: hence the way back.
+func appendDecimals(dst []byte, f float64) (b []byte, ok bool) {
+	a := math.Abs(f)
+	for decimals := range 7 {
+		n := a * tens[decimals]
+		if n >= tens[plainMax-1] {
+			break
+		}
+		if n != math.Trunc(n) || n/tens[decimals] != a {
+			continue
+		}
+		if math.Signbit(f) {
+			dst = append(dst, '-')
+		}
+		scale := uint64(tens[decimals])
+		dst = append(strconv.AppendUint(dst, uint64(n)/scale, 10), '.')
+		for rest := uint64(n) % scale; scale >= 10; rest %= scale {
+			scale /= 10
+			dst = append(dst, '0'+byte(rest/scale))
+		}
+		if decimals == 0 {
+			dst = append(dst, '0')
+		}
+		return dst, true
+	}
+	return dst, false
 }
 
 // AppendString writes a string. ok is false, and nothing written, if it is not

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/hex"
 	"math"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -176,6 +178,35 @@ func TestFloatsThatThereAreNot(t *testing.T) {
 				t.Errorf("%v: %q", f, b)
 			}
 		}
+	}
+}
+
+// A float in JSON has the fewest digits that tell it, however it came by them.
+func TestFloatsAreShort(t *testing.T) {
+	check := func(f float64) {
+		if math.IsNaN(f) || math.IsInf(f, 0) || math.Abs(f) >= 1e21 || f != 0 && math.Abs(f) < 1e-6 {
+			return
+		}
+		want := strconv.FormatFloat(f, 'f', -1, 64)
+		if !strings.Contains(want, ".") {
+			want += ".0"
+		}
+		if got, ok := AppendFloat(nil, JSON, f); !ok || string(got) != want {
+			t.Fatalf("%v was written as %s, want %s", f, got, want)
+		}
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 200_000 {
+		check(math.Float64frombits(random.Uint64()))
+		digits, decimals := random.Int64N(1e15)>>random.IntN(50), random.IntN(9)
+		f := float64(digits) / math.Pow10(decimals)
+		for _, f := range []float64{f, -f, math.Nextafter(f, 0), math.Nextafter(f, 1e21), math.Float64frombits(math.Float64bits(f) ^ 2)} {
+			check(f)
+		}
+	}
+	for _, f := range []float64{0, math.Copysign(0, -1), 1e-6, 0.000001, 1e14, 1e14 - 1, 99999999999999.9, 1e15, 1 << 53, 0.1, 0.3, 0.1 + 0.2, 1. / 3, 123456.789} {
+		check(f)
+		check(-f)
 	}
 }
 
