@@ -81,11 +81,11 @@ func AppendFloat(dst []byte, enc Encoding, f float64) (b []byte, ok bool) {
 func appendDecimals(dst []byte, f float64) (b []byte, ok bool) {
 	a := math.Abs(f)
 	for decimals := range 7 {
-		n := a * tens[decimals]
+		n := math.RoundToEven(a * tens[decimals])
 		if n >= tens[plainMax-1] {
 			break
 		}
-		if n != math.Trunc(n) || n/tens[decimals] != a {
+		if n/tens[decimals] != a {
 			continue
 		}
 		if math.Signbit(f) {
