@@ -120,6 +120,38 @@ func sameToProgram[T any](t *testing.T, original, turned wire.Value) {
 	}
 }
 
+// Nothing that is decoded, well or with faults, is part of the frame, which others
+// have afterwards.
+func TestFrameIsLeft(t *testing.T) {
+	for _, s := range seeds {
+		for _, text := range []string{s, "[" + s + "," + s + "]", `{"list":[` + s + `,1]}`} {
+			for _, enc := range encodings {
+				if raw, err := (wire.Value{Enc: wire.JSON, Raw: []byte(text)}).Append(nil, enc); err == nil {
+					leavesFrame[every](t, enc, raw)
+					leavesFrame[[]every](t, enc, raw)
+					leavesFrame[chain](t, enc, raw)
+					leavesFrame[map[string]every](t, enc, raw)
+					leavesFrame[any](t, enc, raw)
+				}
+			}
+		}
+	}
+}
+
+func leavesFrame[T any](t *testing.T, enc wire.Encoding, raw []byte) {
+	t.Helper()
+	var v, w T
+	frame := bytes.Clone(raw)
+	For[T]().Decode(wire.Value{Enc: enc, Raw: raw}, &v, Strict)
+	For[T]().Decode(wire.Value{Enc: enc, Raw: frame}, &w, Strict)
+	for i := range frame {
+		frame[i] = 'x'
+	}
+	if !reflect.DeepEqual(v, w) {
+		t.Errorf("%q as %T: %+v once its frame was written over, before %+v", raw, v, w, v)
+	}
+}
+
 // withCare is Decode without the quick way.
 func withCare[T any](c *Codec, v wire.Value, into *T, rules Rules) []Fault {
 	var d decoder

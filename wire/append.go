@@ -76,8 +76,8 @@ func AppendFloat(dst []byte, enc Encoding, f float64) (b []byte, ok bool) {
 
 // appendDecimals writes a number in JSON that has few decimals, as most have that
 // people think of. Of up to fifteen digits no two numbers are the same float64, so
-// where these are the number they are the fewest there are. A tenth has none in
-// binary: hence the way back.
+// where these are the number they are the fewest there are. What is multiplied may
+// be a little off: hence the rounding, and the way back.
 func appendDecimals(dst []byte, f float64) (b []byte, ok bool) {
 	a := math.Abs(f)
 	for decimals := range 7 {
