@@ -417,7 +417,7 @@ func (in *inbound) write(it *Item, note *wire.Item) error {
 		c.out.buf = f.Undo(buf)
 		return err
 	}
-	c.out.buf = f.CloseItem(buf)
+	c.out.grown(f.CloseItem(buf))
 	if in.counted {
 		in.credit--
 	}

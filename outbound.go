@@ -31,6 +31,7 @@ type outbound struct {
 	parked      bool // among c.waiting
 	place       int  // there
 	interrupted bool // its context ended while it read
+	held        bool // who interrupts may still be about to
 
 	// The caller's own.
 	spare      []arrival
@@ -160,11 +161,6 @@ func (c *conn) call(ctx context.Context, call *Call, sink Sink, result func(wire
 	if from, ok := ctx.Value(peerKey{}).(*conn); ok && from != c {
 		from.callsOut()
 	}
-	var stop func() bool
-	if ctx.Done() != nil {
-		stop = context.AfterFunc(ctx, func() { c.kick(o) })
-		defer stop()
-	}
 	passes := false
 	if from, ok := sink.(interface{ passCredit(func(int64)) bool }); ok && o.window > 0 {
 		passes = from.passCredit(func(n int64) { c.more(o, n) })
@@ -197,8 +193,8 @@ func (c *conn) call(ctx context.Context, call *Call, sink Sink, result func(wire
 			err = result(o.result, o.frame)
 			giveFrame(o.frame)
 		}
-		if stop == nil && !passes {
-			o.recycle() // with a stop, kick may still hold it
+		if !o.held && !passes {
+			o.recycle()
 		}
 		return err
 	}
@@ -330,7 +326,7 @@ func (c *conn) await(ctx context.Context, o *outbound) ([]arrival, error) {
 		default:
 		}
 		if r := &c.role; r.canLead && !r.owner && r.leader == nil && c.end == nil {
-			c.lead(o)
+			c.lead(ctx, o)
 			continue
 		}
 		c.park(o)

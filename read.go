@@ -1,6 +1,7 @@
 package sabir
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -302,12 +303,16 @@ func (r *role) abdicate() bool {
 }
 
 // lead reads until o has something or its context ends, with c.mu held.
-func (c *conn) lead(o *outbound) {
+func (c *conn) lead(ctx context.Context, o *outbound) {
 	r := &c.role
 	r.leader = o
 	var m wire.Message
+	var stop func() bool
 	for c.end == nil && !o.interrupted && (!o.ready() || o.hungry() && r.reader.Buffered()) {
 		c.mu.Unlock()
+		if stop == nil && ctx.Done() != nil && !r.reader.Buffered() {
+			stop = context.AfterFunc(ctx, func() { c.kick(o) }) // takes more than all the rest of a call among many, who do not read
+		}
 		frame, err := r.reader.Next()
 		if err == nil {
 			err = r.parser.Parse(frame, &m)
@@ -322,6 +327,11 @@ func (c *conn) lead(o *outbound) {
 			c.readFailed(err)
 			break
 		}
+	}
+	if stop != nil {
+		c.mu.Unlock() // ctx may be a call of this connection
+		o.held = !stop()
+		c.mu.Lock()
 	}
 	r.leader = nil
 	r.unkick()

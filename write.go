@@ -68,8 +68,14 @@ func (o *output) room(n int) {
 	if cap(o.buf)-len(o.buf) >= n || len(o.buf)+n < keepBuffer/8 {
 		return
 	}
-	buf := append(wire.TakeBuffer(len(o.buf)+n), o.buf...)
-	wire.GiveBuffer(o.buf)
+	o.grown(append(wire.TakeBuffer(len(o.buf)+n), o.buf...))
+}
+
+// grown takes buf with one more message in it, for which it may have moved.
+func (o *output) grown(buf []byte) {
+	if cap(o.buf) > 0 && &o.buf[:1][0] != &buf[0] {
+		wire.GiveBuffer(o.buf)
+	}
 	o.buf = buf
 }
 
@@ -113,7 +119,7 @@ func (c *conn) loosely(f *wire.Frame, frame *[]byte, now bool) *wire.Loose {
 
 // add closes a message in buf, with what is loose of it.
 func (o *output) add(buf []byte, f *wire.Frame, frame *[]byte, now bool) {
-	o.buf = f.Close(buf)
+	o.grown(f.Close(buf))
 	if len(f.Loose.Data) == 0 {
 		return
 	}

@@ -90,9 +90,11 @@ func GiveBuffer(b []byte) {
 	buffers[i].Put(unsafe.SliceData(b))
 }
 
-// room returns dst with room for n bytes and what may follow them.
+// room returns dst with room for n bytes and what may follow them. Append, which
+// makes long slices a quarter longer, would copy the messages that wait in front of
+// a long one again and again.
 func room(dst []byte, n int) []byte {
-	if n < leastBuffer || cap(dst)-len(dst) >= n {
+	if cap(dst)-len(dst) >= n || len(dst)+n < leastBuffer {
 		return dst
 	}
 	return append(TakeBuffer(len(dst)+n+bufferMargin/2), dst...)

@@ -142,7 +142,8 @@ func (r *Reader) Detach() (frame []byte) {
 	} else if len(rest) <= smallBuffer {
 		r.buf = takeSmall()
 	} else {
-		r.buf = make([]byte, len(rest))
+		r.buf = TakeBuffer(len(rest))
+		r.buf = r.buf[:cap(r.buf)]
 	}
 	copy(r.buf, rest)
 	r.r, r.w = 0, len(rest)
