@@ -12,7 +12,7 @@ import (
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 func skipSpace(b []byte, i int) int {
-	for i < len(b) && isSpace(b[i]) {
+	for i < len(b) && b[i] <= ' ' && isSpace(b[i]) { // mostly there is none
 		i++
 	}
 	return i
@@ -64,6 +64,9 @@ func (p *Parser) jsonValue(b []byte, i, depth int) (int, error) {
 	}
 	switch c := b[i]; c {
 	case '"':
+		if end, ascii := special(b, i+1); ascii && end < len(b) && b[end] == '"' { // as most are
+			return end + 1, nil
+		}
 		return p.jsonString(b, i)
 	case '{', '[':
 		if depth > MaxDepth {
