@@ -5,6 +5,7 @@ import (
 	"iter"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sabir-ipc/sabir"
 )
@@ -68,22 +69,48 @@ func BenchmarkUnary(b *testing.B) {
 func BenchmarkFlight(b *testing.B) {
 	for _, enc := range []string{"json", "cbor"} {
 		b.Run(enc, func(b *testing.B) {
-			c := benchClient(b, enc == "cbor")
-			b.ReportAllocs()
-			var all sync.WaitGroup
-			for range 64 {
-				all.Go(func() {
-					for range b.N / 64 {
-						if _, err := sabir.Do[track](context.Background(), c, "bench.echo", &aTrack); err != nil {
-							b.Error(err)
-							return
-						}
-					}
-				})
-			}
-			all.Wait()
+			flight(b, benchClient(b, enc == "cbor"), func() (context.Context, context.CancelFunc) {
+				return context.Background(), func() {}
+			})
 		})
 	}
+}
+
+// BenchmarkContext is for calls as most programs make them, which can be cancelled
+// or have a time-out.
+func BenchmarkContext(b *testing.B) {
+	c := benchClient(b, true)
+	all, stop := context.WithCancel(context.Background())
+	defer stop()
+	b.Run("shared", func(b *testing.B) {
+		flight(b, c, func() (context.Context, context.CancelFunc) { return all, func() {} })
+	})
+	b.Run("own", func(b *testing.B) {
+		flight(b, c, func() (context.Context, context.CancelFunc) { return context.WithCancel(all) })
+	})
+	b.Run("timeout", func(b *testing.B) {
+		flight(b, c, func() (context.Context, context.CancelFunc) { return context.WithTimeout(all, time.Minute) })
+	})
+}
+
+// flight has 64 callers on one connection.
+func flight(b *testing.B, c *sabir.Client, each func() (context.Context, context.CancelFunc)) {
+	b.ReportAllocs()
+	var all sync.WaitGroup
+	for range 64 {
+		all.Go(func() {
+			for range b.N / 64 {
+				ctx, stop := each()
+				_, err := sabir.Do[track](ctx, c, "bench.echo", &aTrack)
+				stop()
+				if err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 func BenchmarkItems(b *testing.B) {

@@ -49,6 +49,7 @@ type conn struct {
 
 	served    served                // those that can be cancelled
 	notified  map[*inbound]struct{} // and those that nobody waits for
+	timed     []*inbound            // and those that get a timer at the next tick, if they are still there
 	running   int                   // handlers of calls that have not returned
 	subs      int                   // and of requests with a window
 	held      int                   // bytes that hold has counted

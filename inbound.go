@@ -23,6 +23,7 @@ type inbound struct {
 	frame    *[]byte // of large params; of the result, once a call that was passed on is answered
 	windowed bool    // asks for items
 	counted  bool    // and each needs credit
+	timed    int32   // its place among c.timed, from 1; 0: it is not there
 	deadline time.Time
 	load     *load
 
@@ -64,21 +65,6 @@ func newInbound(c *conn, m *wire.Message, caller *Caller) *inbound {
 	}
 	in.expire(m.Timeout)
 	return in
-}
-
-// expire cancels the call when so many seconds are over; 0: never.
-func (in *inbound) expire(timeout float64) {
-	if timeout <= 0 {
-		return
-	}
-	d := seconds(timeout)
-	in.deadline = time.Now().Add(d)
-	in.timer = time.AfterFunc(d, func() {
-		in.c.mu.Lock()
-		defer in.c.mu.Unlock()
-		in.cancel(context.DeadlineExceeded)
-		in.c.flushLater()
-	})
 }
 
 // method returns the text of a method's name, which mostly was among the last.
@@ -135,9 +121,7 @@ func (in *inbound) finish(body Body, err error, now bool) {
 	c.done(in)
 	c.hold(-in.held)
 	c.role.turn++
-	if in.timer != nil {
-		in.timer.Stop()
-	}
+	in.stopClock()
 	if err != nil {
 		c.stats.failed.Add(1)
 	}
@@ -226,9 +210,7 @@ func (in *inbound) over(why error) {
 	if why == context.DeadlineExceeded {
 		in.ctxErr = why
 	}
-	if in.timer != nil {
-		in.timer.Stop()
-	}
+	in.stopClock()
 	if in.done != nil {
 		close(in.done)
 	}
@@ -449,10 +431,8 @@ func (in *inbound) Live(l Live) error {
 
 // begun stops the clock of the timeout, which runs to the first sign. spec [M9]
 func (in *inbound) begun() {
-	if in.timer != nil {
-		in.timer.Stop()
-		in.deadline = time.Time{}
-	}
+	in.stopClock()
+	in.deadline = time.Time{}
 	in.c.charge()
 	in.c.flushLater()
 }

@@ -156,6 +156,7 @@ func (r *role) tick() {
 	if c.end != nil {
 		return
 	}
+	c.startClocks()
 	next := c.stallCheck(time.Now())
 	alive := r.turn != r.seenTurn
 	if r.busy != 0 && r.busy == r.seenBusy {
