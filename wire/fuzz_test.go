@@ -14,6 +14,7 @@ var frames = []string{
 	echoRequest, echoResponse, echoItem,
 	`{"jsonrpc":"2.0","id":"a","method":"m.x","params":[],"window":64,"since":{"epoch":"k3v9","seq":120},"timeout":0.5,"trace":"00-1","caller":{}}`,
 	`{"id":2,"error":{"code":1,"message":"no room \"dev\"","data":{"name":"lounge.NoSuchRoom","params":{"room":"dev"}}}}`,
+	`{"id":2,"error":{"code":1e999,"message":""}}`, `{"id":2,"error":{"code":9007199254740993,"message":""}}`,
 	`{"method":"rpc.item","params":{"id":7,"seq":121,"lost":-1,"value":{"at":"2026-11-23T10:00:00Z"}}}`,
 	`{"id":null,"method":"x.y","params":null}`, `{"id":1,"id":1}`, `{"m\u0065thod":"a\ud83d\ude00","method":1}`,
 	`{"id":7,"result":[1,-0,1.0,1e400,9007199254740992,"\u0000",null,true,{}]}`, `{}`, `{"":{"":{"":[]}}}`, `[{}]`, `{"a":"\ud800"}`,

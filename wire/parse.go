@@ -310,8 +310,9 @@ func (p *Parser) error(c *Cursor, kind Kind) *Error {
 		key, kind := string(c.Key()), c.Kind()
 		switch {
 		case key == "code" && kind == Number:
-			n, _ := c.Number().Whole()
-			e.Code = Code(n)
+			if n, ok := c.Number().Whole(); ok { // of others an int64 is whatever the machine makes of it
+				e.Code = Code(n)
+			}
 		case key == "message" && kind == String:
 			e.Message = string(c.Text())
 		case key == "data" && kind == Map:
