@@ -19,7 +19,8 @@ import (
 
 // shareText is up to what size of a value its texts are parts of one string, a
 // copy of it all: an allocation takes longer than the rest of what a short text
-// takes. Above, whoever kept one short text of many would keep too much.
+// takes. Above, whoever kept one short text of many would keep too much. To copy
+// the texts alone is a third less memory, but takes longer than that saves.
 const shareText = 512
 
 // quickDepth is how deep the quick way goes.
