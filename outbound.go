@@ -31,7 +31,7 @@ type outbound struct {
 	parked      bool // among c.waiting
 	place       int  // there
 	interrupted bool // its context ended while it read
-	held        bool // who interrupts may still be about to
+	held        bool // by who interrupts it, who may still be about to
 
 	// The caller's own.
 	spare      []arrival
@@ -160,6 +160,10 @@ func (c *conn) call(ctx context.Context, call *Call, sink Sink, result func(wire
 	}
 	if from, ok := ctx.Value(peerKey{}).(*conn); ok && from != c {
 		from.callsOut()
+	}
+	if call.Window != NoWindow && ctx.Done() != nil { // else lead does, where it has to
+		o.held = true
+		defer context.AfterFunc(ctx, func() { c.kick(o) })()
 	}
 	passes := false
 	if from, ok := sink.(interface{ passCredit(func(int64)) bool }); ok && o.window > 0 {

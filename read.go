@@ -311,7 +311,7 @@ func (c *conn) lead(ctx context.Context, o *outbound) {
 	var stop func() bool
 	for c.end == nil && !o.interrupted && (!o.ready() || o.hungry() && r.reader.Buffered()) {
 		c.mu.Unlock()
-		if stop == nil && ctx.Done() != nil && !r.reader.Buffered() {
+		if stop == nil && !o.held && ctx.Done() != nil && !r.reader.Buffered() {
 			stop = context.AfterFunc(ctx, func() { c.kick(o) }) // takes more than all the rest of a call among many, who do not read
 		}
 		frame, err := r.reader.Next()
