@@ -114,6 +114,40 @@ func TestSlowHandler(t *testing.T) {
 	})
 }
 
+// Handlers that wait wait together, but for the first ones, by which the server
+// learns that they do: also those that are over before a tick is, where there are
+// many.
+func TestSlowHandlersTogether(t *testing.T) {
+	for _, wait := range []time.Duration{700 * time.Microsecond, 20 * time.Millisecond} {
+		t.Run(wait.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				svc, _ := slow()
+				s := serveBubble(svc, nil)
+				const calls = 50
+				var took time.Duration
+				for range 3 {
+					start := time.Now()
+					go func() {
+						for id := range calls {
+							fmt.Fprintf(s, `{"id":%d,"method":"slow.sleep","params":{"for":%v}}`+"\n", id, wait.Seconds())
+						}
+					}()
+					for range calls {
+						if got := s.hear(t); !strings.HasSuffix(got, `"result":{}}`) {
+							t.Fatal(got)
+						}
+					}
+					took = time.Since(start)
+				}
+				if took != wait {
+					t.Errorf("%d calls at once took %v", calls, took)
+				}
+				s.end(t)
+			})
+		})
+	}
+}
+
 // Answers that came before a slow call in one write are not held back by it.
 // clause: O4
 func TestSlowHandlerHoldsNoAnswer(t *testing.T) {

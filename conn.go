@@ -51,6 +51,7 @@ type conn struct {
 	notified  map[*inbound]struct{} // and those that nobody waits for
 	timed     []*inbound            // and those that get a timer at the next tick, if they are still there
 	running   int                   // handlers of calls that have not returned
+	idle      []chan task           // goroutines that have handled a call, and may handle another
 	subs      int                   // and of requests with a window
 	held      int                   // bytes that hold has counted
 	draining  bool

@@ -19,9 +19,10 @@ import (
 //
 //   - On a connection that serves, the goroutine that read a request runs its
 //     handler. A handler that takes longer than a tick or two loses the role to
-//     a fresh goroutine and finishes on its own, so that a slow one never holds
-//     up its connection. Running each handler in a goroutine of its own would
-//     cost twice the time of a small call.
+//     a fresh goroutine and finishes on its own, and from then on those of its
+//     method have goroutines of their own (see slow.go), so that a slow one never
+//     holds up its connection. For all that would cost twice the time of a small
+//     call.
 //   - On a connection that only makes calls, a caller that waits reads, for
 //     the others too, until it has its answer, and leaves the role to the next.
 //     While nobody waits, a goroutine of the connection reads.
@@ -43,6 +44,9 @@ type role struct {
 	lastTurn uint64    // turn when rest looked
 	busy     uint64    // the owner is at something else than reading: which turn; 0: it reads
 	turn     uint64    // counts turns, and anything else that shows life
+	handles  string    // the method whose handler the owner runs
+	handling uint64    // in which turn
+	suspect  string    // handles at the last tick, if there was little else
 	seenBusy uint64    // busy at the last tick
 	seenTurn uint64
 	lent     map[uint64][]byte // frames that those who lost the role are busy with, by which owner they were
@@ -140,12 +144,15 @@ func (r *role) spares(me uint64) (which uint64, again bool) {
 	return which, again
 }
 
-// dismiss lets those go who wait for the role.
+// dismiss lets those go who wait for the role, or for a call to handle.
 func (r *role) dismiss() {
 	for _, wake := range r.spare {
 		close(wake)
 	}
-	r.spare = nil
+	for _, next := range r.c.idle {
+		close(next)
+	}
+	r.spare, r.c.idle = nil, nil
 }
 
 func (r *role) tick() {
@@ -157,6 +164,7 @@ func (r *role) tick() {
 		return
 	}
 	c.startClocks()
+	r.suspects()
 	next := c.stallCheck(time.Now())
 	alive := r.turn != r.seenTurn
 	if r.busy != 0 && r.busy == r.seenBusy {

@@ -123,7 +123,9 @@ func (c *conn) request(m *wire.Message, mine bool) {
 		in.passed.send(m)
 		return
 	}
-	if mine && !in.windowed {
+	slow := c.stats.slow.find(in.call.Method)
+	if mine && !in.windowed && slow == nil {
+		c.role.handles, c.role.handling = in.call.Method, c.role.busy
 		c.mu.Unlock()
 		body, err := in.run()
 		c.mu.Lock()
@@ -131,15 +133,7 @@ func (c *conn) request(m *wire.Message, mine bool) {
 		return
 	}
 	in.keepParams()
-	c.goroutines.Add(1)
-	go func() {
-		defer c.goroutines.Done()
-		body, err := in.run()
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		in.finish(body, err, true)
-		c.flush()
-	}()
+	c.runApart(task{in, slow})
 }
 
 func (c *conn) refuseOne(m *wire.Message, e *Error) {

@@ -131,13 +131,16 @@ func (o *output) add(buf []byte, f *wire.Frame, frame *[]byte, now bool) {
 
 // flush writes what waits, unless somebody is at it already, who will take it
 // along. c.mu is held, and released while writing.
-func (c *conn) flush() {
+func (c *conn) flush() { c.flushAmong(c.made.n > 1 && len(c.waiting) > 0) }
+
+// flushAmong is flush for who may not be the only one: others are let at the
+// connection first, to add to this write. Without others that would cost a unary
+// call half its speed.
+func (c *conn) flushAmong(others bool) {
 	if !c.beginFlush() {
 		return
 	}
-	if c.made.n > 1 && len(c.waiting) > 0 {
-		// Other calls are under way: let their goroutines add to this write.
-		// Without others this would cost a unary call half its speed.
+	if others {
 		c.mu.Unlock()
 		runtime.Gosched()
 		c.mu.Lock()

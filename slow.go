@@ -1,0 +1,143 @@
+package sabir
+
+import (
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// slow are the methods of a server whose handlers take long enough that what came
+// behind them on their connection waited for nothing. Their calls run in goroutines
+// of their own, from the start; for others that costs more than they do. A method
+// becomes one of them when a tick finds its handler where the last one found it, or
+// two in turn find it at work and few others in between; it is none any more when
+// it was quick so many times in a row. Without this, a handler that waits three
+// milliseconds is called 500 times a second on a connection, however many callers
+// share that.
+//
+// Any number of goroutines may use it. What nobody has held up costs one load.
+type slow struct {
+	methods atomic.Pointer[map[string]*slowMethod] // is not changed, but replaced
+	mu      sync.Mutex                             // is held while it is
+}
+
+// slowMethod counts the runs in a row that were quick.
+type slowMethod struct{ quick atomic.Int32 }
+
+const (
+	quickRun  = 50 * time.Microsecond
+	quickRuns = 1000
+	// fewTurns are less than a connection takes in a tick where handlers are quick:
+	// a call is two or three.
+	fewTurns = 20
+	// maxSlow is how many methods are known, and maxSlowName how long their names
+	// may be: a Handler of its own may take any.
+	maxSlow, maxSlowName = 1000, 256
+)
+
+// find returns nil if the method is none of them.
+func (s *slow) find(method string) *slowMethod {
+	if methods := s.methods.Load(); methods != nil {
+		return (*methods)[method]
+	}
+	return nil
+}
+
+func (s *slow) add(method string) { s.change(method, new(slowMethod)) }
+
+// change makes a method one of them, or none with nil.
+func (s *slow) change(method string, m *slowMethod) {
+	if len(method) > maxSlowName {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := make(map[string]*slowMethod)
+	if now := s.methods.Load(); now != nil && len(*now) < maxSlow {
+		maps.Copy(next, *now)
+	}
+	if m != nil {
+		next[method] = m
+	} else {
+		delete(next, method)
+	}
+	if len(next) == 0 {
+		s.methods.Store(nil)
+		return
+	}
+	s.methods.Store(&next)
+}
+
+// ran tells how long a run took.
+func (s *slow) ran(method string, m *slowMethod, took time.Duration) {
+	if took > quickRun {
+		m.quick.Store(0)
+	} else if m.quick.Add(1) == quickRuns {
+		s.change(method, nil)
+	}
+}
+
+// task is a call that is handled apart from the reading.
+type task struct {
+	in   *inbound
+	slow *slowMethod // nil: it is handled so for another reason
+}
+
+// runApart has a task done by a goroutine that has done one before, if there is
+// one: the stack of a fresh one would grow up to three times, which takes more than
+// all the rest of a small call. c.mu is held.
+func (c *conn) runApart(t task) {
+	if n := len(c.idle); n > 0 {
+		c.idle[n-1] <- t
+		c.idle = c.idle[:n-1]
+		return
+	}
+	c.goroutines.Add(1)
+	go c.runTasks(t)
+}
+
+// runTasks does a task, and others while they come.
+func (c *conn) runTasks(t task) {
+	defer c.goroutines.Done()
+	next := make(chan task, 1)
+	for more := true; more; t, more = <-next {
+		body, err := t.run()
+		c.mu.Lock()
+		t.in.finish(body, err, true)
+		c.flushAmong(c.running > 0)
+		stays := c.end == nil && !c.eof && len(c.idle) < maxSpare
+		if stays {
+			c.idle = append(c.idle, next)
+			c.role.arm() // until a tick without traffic
+		}
+		c.mu.Unlock()
+		if !stays {
+			return
+		}
+	}
+}
+
+func (t *task) run() (Body, error) {
+	c, method := t.in.c, t.in.call.Method
+	if t.slow != nil {
+		defer func(begun time.Time) { c.stats.slow.ran(method, t.slow, time.Since(begun)) }(time.Now())
+	}
+	return t.in.run()
+}
+
+// suspects looks at a tick whether a handler that has the role is slow, with c.mu
+// held.
+func (r *role) suspects() {
+	s := &r.c.stats.slow
+	switch {
+	case r.busy == 0 || r.busy != r.handling || s.find(r.handles) != nil:
+		r.suspect = ""
+	case r.busy == r.seenBusy, r.handles == r.suspect && r.turn-r.seenTurn < fewTurns:
+		s.add(r.handles)
+	case r.turn-r.seenTurn < fewTurns:
+		r.suspect = r.handles
+	default:
+		r.suspect = ""
+	}
+}
