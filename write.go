@@ -73,7 +73,7 @@ func (o *output) room(n int) {
 
 // grown takes buf with one more message in it, for which it may have moved.
 func (o *output) grown(buf []byte) {
-	if cap(o.buf) > 0 && &o.buf[:1][0] != &buf[0] {
+	if cap(o.buf) > 0 && &o.buf[:1][0] != &buf[:1][0] {
 		wire.GiveBuffer(o.buf)
 	}
 	o.buf = buf
