@@ -118,6 +118,7 @@ func (r *role) stop() {
 		r.timer.Stop()
 	}
 	r.dismiss()
+	r.c.dismissIdle()
 }
 
 // maxSpare is how many goroutines wait for the role at most.
@@ -144,15 +145,12 @@ func (r *role) spares(me uint64) (which uint64, again bool) {
 	return which, again
 }
 
-// dismiss lets those go who wait for the role, or for a call to handle.
+// dismiss lets those go who wait for the role.
 func (r *role) dismiss() {
 	for _, wake := range r.spare {
 		close(wake)
 	}
-	for _, next := range r.c.idle {
-		close(next)
-	}
-	r.spare, r.c.idle = nil, nil
+	r.spare = nil
 }
 
 func (r *role) tick() {

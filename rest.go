@@ -9,12 +9,14 @@ package sabir
 
 // quiet is for a tick without traffic, with c.mu held.
 func (r *role) quiet() {
-	switch {
-	case !r.grown || r.lull == nil:
-	case !r.rested:
+	if r.lull == nil {
+		r.c.dismissIdle()
+		return
+	}
+	if r.grown && !r.rested {
 		r.rested = true
 		r.relieve()
-	default:
+	} else if r.grown || len(r.c.idle) > 0 {
 		r.lull.Next()
 	}
 }
@@ -25,6 +27,7 @@ func (r *role) rest() {
 	defer r.c.mu.Unlock()
 	if r.turn == r.lastTurn {
 		r.relieve()
+		r.c.dismissIdle()
 	} else if r.lastTurn = r.turn; r.c.end == nil {
 		r.lull.Next()
 	}

@@ -109,13 +109,21 @@ func (c *conn) runTasks(t task) {
 		stays := c.end == nil && !c.eof && len(c.idle) < maxSpare
 		if stays {
 			c.idle = append(c.idle, next)
-			c.role.arm() // until a tick without traffic
+			c.role.arm() // until a second without traffic
 		}
 		c.mu.Unlock()
 		if !stays {
 			return
 		}
 	}
+}
+
+// dismissIdle lets those go who wait for a task, with c.mu held.
+func (c *conn) dismissIdle() {
+	for _, next := range c.idle {
+		close(next)
+	}
+	c.idle = nil
 }
 
 func (t *task) run() (Body, error) {
