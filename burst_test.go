@@ -1,8 +1,12 @@
 package sabir_test
 
 import (
+	"context"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/sabir-ipc/sabir"
 )
@@ -41,4 +45,33 @@ func TestBursts(t *testing.T) {
 			publish()
 		}
 	})
+}
+
+// More callers than may be under way, of a method that was slow once, are not
+// refused while it is quick.
+func TestCrowdAtOneMethod(t *testing.T) {
+	svc := sabir.NewService("s", "1", "")
+	var calls atomic.Int32
+	sabir.Method(svc, "number", func(_ context.Context, in number) (number, error) {
+		if calls.Add(1) == 1 {
+			time.Sleep(20 * time.Millisecond) // many ticks
+		}
+		return in, nil
+	})
+	c := dial(t, serveUnix(t, svc), sabir.DialOptions{CBOR: true})
+	if _, err := sabir.Do[number](t.Context(), c, "s.number", &number{1}); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 500 {
+		all.Go(func() {
+			for range 5 {
+				if _, err := sabir.Do[number](t.Context(), c, "s.number", &number{1}); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
 }

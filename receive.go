@@ -124,7 +124,7 @@ func (c *conn) request(m *wire.Message, mine bool) {
 		return
 	}
 	slow := c.stats.slow.find(in.call.Method)
-	if mine && !in.windowed && slow == nil {
+	if mine && !in.windowed && (slow == nil || c.many(m.Caller)) {
 		c.role.handles, c.role.handling = in.call.Method, c.role.busy
 		c.mu.Unlock()
 		body, err := in.run()
@@ -134,6 +134,13 @@ func (c *conn) request(m *wire.Message, mine bool) {
 	}
 	in.keepParams()
 	c.runApart(task{in, slow})
+}
+
+// many reports that a caller is near to having too much under way: what comes now
+// is handled before more is read, for it may be quick this time, and would be
+// refused only because it came together with others. c.mu is held.
+func (c *conn) many(caller wire.Value) bool {
+	return c.loadOf(caller).running > c.limits.InFlight*3/4
 }
 
 func (c *conn) refuseOne(m *wire.Message, e *Error) {
