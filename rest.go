@@ -13,10 +13,12 @@ func (r *role) quiet() {
 		r.c.dismissIdle()
 		return
 	}
-	if r.grown && !r.rested {
+	first := r.grown && !r.rested
+	if first {
 		r.rested = true
 		r.relieve()
-	} else if r.grown || len(r.c.idle) > 0 {
+	}
+	if r.grown && !first || len(r.c.idle) > 0 {
 		r.lull.Next()
 	}
 }

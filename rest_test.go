@@ -5,6 +5,7 @@ import (
 	"net"
 	"runtime/pprof"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,6 +34,28 @@ func TestSilentConnections(t *testing.T) {
 		}
 		waitFor(t, func() bool { return reading("attend") == 1 && reading("readOn") == 0 })
 	}
+}
+
+// Those who have handled calls apart do not wait for more on a silent connection.
+func TestHandlersGoHome(t *testing.T) {
+	svc, _ := slow()
+	path := serveUnix(t, svc)
+	for _, wait := range []float64{.01, .0003} { // the first time it is not known that they wait
+		c := dial(t, path, sabir.DialOptions{})
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() {
+				if _, err := sabir.Do[sabir.None](t.Context(), c, "slow.sleep", map[string]any{"for": wait}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+	}
+	if reading("runTasks") == 0 {
+		t.Error("nobody waits for more at all")
+	}
+	waitFor(t, func() bool { return reading("runTasks") == 0 })
 }
 
 // reading counts the goroutines that are in a method of a connection.
