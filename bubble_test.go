@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -146,6 +147,38 @@ func TestSlowHandlersTogether(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Those with large results do not: each would have its own in the making.
+func TestSlowHandlersWithLargeResults(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		svc := sabir.NewService("slow", "1", "")
+		const calls, wait = 100, 20 * time.Millisecond
+		var now, most atomic.Int32
+		sabir.Method(svc, "text", func(context.Context, sabir.None) (text, error) {
+			n := now.Add(1)
+			defer now.Add(-1)
+			for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+			}
+			time.Sleep(wait)
+			return text{strings.Repeat("x", 64<<10)}, nil
+		})
+		s := serveBubble(svc, nil)
+		for range 3 {
+			go func() {
+				for id := range calls {
+					fmt.Fprintf(s, `{"id":%d,"method":"slow.text"}`+"\n", id)
+				}
+			}()
+			for range calls {
+				s.hear(t)
+			}
+		}
+		if n := int(most.Load()); n > int(wait/time.Millisecond)+2 { // one more with each tick
+			t.Errorf("%d of %d at once", n, calls)
+		}
+		s.end(t)
+	})
 }
 
 // Answers that came before a slow call in one write are not held back by it.

@@ -23,6 +23,7 @@ type inbound struct {
 	frame    *[]byte // of large params; of the result, once a call that was passed on is answered
 	windowed bool    // asks for items
 	counted  bool    // and each needs credit
+	seen     bool    // by a tick, while its handler had the role of reading
 	timed    int32   // its place among c.timed, from 1; 0: it is not there
 	deadline time.Time
 	load     *load
@@ -126,6 +127,7 @@ func (in *inbound) finish(body Body, err error, now bool) {
 		c.stats.failed.Add(1)
 	}
 	if !in.answered && c.end == nil {
+		before := c.out.mark()
 		if err == nil {
 			err = in.answer(body, now)
 		}
@@ -138,6 +140,7 @@ func (in *inbound) finish(body Body, err error, now bool) {
 				c.appendError(in.id, e)
 			}
 		}
+		c.stats.slow.answered(in.call.Method, c.out.mark()-before, in.seen)
 		c.charge()
 	} else if err != nil && !errors.Is(err, in.ctxErr) && !errors.Is(err, context.Canceled) {
 		c.log.Error("sabir: call failed after its end", "method", wire.Clip(in.call.Method), "err", err)

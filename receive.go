@@ -123,12 +123,14 @@ func (c *conn) request(m *wire.Message, mine bool) {
 		in.passed.send(m)
 		return
 	}
-	slow := c.stats.slow.find(in.call.Method)
+	slow := c.stats.slow.apart(in.call.Method)
 	if mine && !in.windowed && (slow == nil || c.many(m.Caller)) {
-		c.role.handles, c.role.handling = in.call.Method, c.role.busy
+		turn := c.role.busy
+		c.role.handles, c.role.handling = in.call.Method, turn
 		c.mu.Unlock()
 		body, err := in.run()
 		c.mu.Lock()
+		in.seen = c.role.busy != turn || c.role.seenBusy == turn
 		in.finish(body, err, true)
 		return
 	}

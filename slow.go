@@ -11,10 +11,14 @@ import (
 // behind them on their connection waited for nothing. Their calls run in goroutines
 // of their own, from the start; for others that costs more than they do. A method
 // becomes one of them when a tick finds its handler where the last one found it, or
-// two in turn find it at work and few others in between; it is none any more when
-// it was quick so many times in a row. Without this, a handler that waits three
-// milliseconds is called 500 times a second on a connection, however many callers
-// share that.
+// two in turn find it at work and few others in between, and it answers; it is none
+// any more when it was quick so many times in a row. Without this, a handler that
+// waits three milliseconds is called 500 times a second on a connection, however many
+// callers share that.
+//
+// Methods that have had large results are none: all calls of a connection at once,
+// each with megabytes in the making, are more than a machine has memory for, and
+// those 500 times are plenty.
 //
 // Any number of goroutines may use it. What nobody has held up costs one load.
 type slow struct {
@@ -22,8 +26,17 @@ type slow struct {
 	mu      sync.Mutex                             // is held while it is
 }
 
-// slowMethod counts the runs in a row that were quick.
-type slowMethod struct{ quick atomic.Int32 }
+type slowMethod struct {
+	quick atomic.Int32 // runs in a row that were
+	rank  atomic.Int32
+}
+
+// ranks of a slowMethod.
+const (
+	suspected int32 = iota // it has not answered
+	apart                  // its calls have goroutines of their own
+	heavy                  // never
+)
 
 const (
 	quickRun  = 50 * time.Microsecond
@@ -31,12 +44,37 @@ const (
 	// fewTurns are less than a connection takes in a tick where handlers are quick:
 	// a call is two or three.
 	fewTurns = 20
+	// heavyResult is what a result takes at least, in bytes, that is not made many
+	// times at once.
+	heavyResult = 64 << 10
 	// maxSlow is how many methods are known, and maxSlowName how long their names
 	// may be: a Handler of its own may take any.
 	maxSlow, maxSlowName = 1000, 256
 )
 
-// find returns nil if the method is none of them.
+// apart returns nil if calls of the method need no goroutines of their own.
+func (s *slow) apart(method string) *slowMethod {
+	if m := s.find(method); m != nil && m.rank.Load() == apart {
+		return m
+	}
+	return nil
+}
+
+// answered tells how many bytes an answer took, and whether a tick had seen its
+// handler.
+func (s *slow) answered(method string, size int64, seen bool) {
+	if size < heavyResult && !seen {
+		return
+	}
+	if m := s.find(method); m == nil {
+	} else if size >= heavyResult {
+		m.rank.Store(heavy)
+	} else {
+		m.rank.CompareAndSwap(suspected, apart)
+	}
+}
+
+// find returns nil if nothing is known of the method.
 func (s *slow) find(method string) *slowMethod {
 	if methods := s.methods.Load(); methods != nil {
 		return (*methods)[method]
