@@ -29,10 +29,14 @@ func TakeBuffer(size int) []byte {
 		i--
 	}
 	if i >= buffersUpTo {
+		wantHeadroom()
 		return make([]byte, 0, size)
 	}
 	if first, ok := buffers[i].Get().(*byte); ok {
 		return unsafe.Slice(first, bufferSize(i))[:0]
+	}
+	if size >= forHeadroom {
+		wantHeadroom()
 	}
 	return make([]byte, 0, bufferSize(i))
 }
