@@ -40,7 +40,7 @@ func wantHeadroom() {
 
 // watchHeadroom looks after the headroom when the collector has run.
 func watchHeadroom() {
-	type garbage struct{ *int } // with a pointer, it is a piece of memory of its own
+	type garbage struct{ _ *int } // with a pointer, it is a piece of memory of its own
 	runtime.AddCleanup(new(garbage), func(struct{}) {
 		if headroom.wanted.Swap(false) {
 			watchHeadroom()
