@@ -17,7 +17,7 @@ func (in *inbound) expire(timeout float64) {
 	}
 	c, d := in.c, seconds(timeout)
 	in.deadline = time.Now().Add(d)
-	if d < 4*tick || c.role.beat == nil {
+	if d < 4*tick || c.role.beat == nil || c.role.calm {
 		in.startClock(d)
 		return
 	}

@@ -51,7 +51,6 @@ type conn struct {
 	notified  map[*inbound]struct{} // and those that nobody waits for
 	timed     []*inbound            // and those that get a timer at the next tick, if they are still there
 	running   int                   // handlers of calls that have not returned
-	idle      []chan task           // goroutines that have handled a call, and may handle another
 	subs      int                   // and of requests with a window
 	held      int                   // bytes that hold has counted
 	draining  bool
@@ -262,11 +261,11 @@ func (c *conn) cancelAll() {
 }
 
 // stallCheck ends a connection on which nothing could be sent for too long; it
-// returns when to look again, 0 for never. c.mu is held. spec [O5]
-func (c *conn) stallCheck(now time.Time) time.Duration {
+// reports whether to look again. c.mu is held. spec [O5]
+func (c *conn) stallCheck(now time.Time) bool {
 	o := &c.out
 	if !o.flushing || c.end != nil {
-		return 0
+		return false
 	}
 	if p := o.progress.Load(); p != o.seenProgress || o.seenAt.IsZero() {
 		o.seenProgress, o.seenAt = p, now
@@ -274,7 +273,7 @@ func (c *conn) stallCheck(now time.Time) time.Duration {
 	if now.Sub(o.seenAt) >= maxStall {
 		c.log.Warn("sabir: peer does not read, connection closed", "peer", c.t.Peer(), "unsent", o.unsent())
 		c.fail(errors.New("nothing could be sent for 10 s"))
-		return 0
+		return false
 	}
-	return maxStall / 20
+	return true
 }

@@ -26,6 +26,8 @@ import (
 //   - On a connection that only makes calls, a caller that waits reads, for
 //     the others too, until it has its answer, and leaves the role to the next.
 //     While nobody waits, a goroutine of the connection reads.
+//
+// That is where there is traffic; where there is little, see tick.go.
 type role struct {
 	c       *conn
 	reader  *wire.Reader
@@ -56,11 +58,13 @@ type role struct {
 	lull     *pulse.Beat       // the next rest, once there is none; nil in process, as beat
 	timer    *time.Timer       // the next look where that will do later; nil: there was none yet
 	armed    bool
+	lulled   bool      // the next rest is asked for
+	low      bool      // at the last tick there was little traffic
+	calm     bool      // there is so little that no ticks are needed
+	since    time.Time // when turns since then were counted, while it is calm
+	counted  uint64    // turn then
+	besides  uint64    // the turn whose handler runs aside; 0: none does
 }
-
-// tick is how long a handler may keep the role of reading; it has it for one
-// tick at least and two at most.
-const tick = pulse.Period
 
 func (r *role) init(c *conn) {
 	r.c = c
@@ -93,32 +97,15 @@ func (r counted) ReadLent(lend func() []byte, back func()) (int, error) {
 	return n, err
 }
 
-// arm starts the ticks, with c.mu held.
-func (r *role) arm() {
-	if !r.armed && r.c.end == nil {
-		r.wait(tick)
-	}
-}
-
-// wait has the next look in d. In process there is no kernel to sleep in, so
-// a timer is as cheap as a beat, and right in a bubble with its own time.
-func (r *role) wait(d time.Duration) {
-	r.armed = true
-	if d == tick && r.beat != nil {
-		r.beat.Next()
-	} else if r.timer == nil {
-		r.timer = time.AfterFunc(d, r.tick)
-	} else {
-		r.timer.Reset(d)
-	}
-}
-
 func (r *role) stop() {
 	if r.timer != nil {
 		r.timer.Stop()
 	}
+	if r.beat != nil {
+		r.beat.Stop() // or it would hold the connection until it beats
+		r.lull.Stop()
+	}
 	r.dismiss()
-	r.c.dismissIdle()
 }
 
 // maxSpare is how many goroutines wait for the role at most.
@@ -153,42 +140,6 @@ func (r *role) dismiss() {
 	r.spare = nil
 }
 
-func (r *role) tick() {
-	c := r.c
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	r.armed = false
-	if c.end != nil {
-		return
-	}
-	c.startClocks()
-	r.suspects()
-	next := c.stallCheck(time.Now())
-	alive := r.turn != r.seenTurn
-	if r.busy != 0 && r.busy == r.seenBusy {
-		c.takeOver()
-	}
-	if !r.owner && r.leader == nil && !c.eof && !alive {
-		c.takeOver()
-	}
-	if !c.out.flushing && r.owner && r.busy == 0 || !r.owner {
-		c.flushLater() // replies that a handler in the reader's way held back
-	}
-	if c.eof && c.checkHangup() {
-		next = time.Second
-	}
-	if alive || r.busy != 0 {
-		next = tick
-	} else {
-		r.dismiss()
-		r.quiet()
-	}
-	r.seenBusy, r.seenTurn = r.busy, r.turn
-	if next > 0 && c.end == nil {
-		r.wait(next)
-	}
-}
-
 // takeOver gives the role to a fresh goroutine of the connection, with c.mu
 // held. Whoever had it is busy and finds out when it is done.
 func (c *conn) takeOver() {
@@ -202,6 +153,12 @@ func (c *conn) takeOver() {
 		}
 		r.lent[r.gen] = c.detach() // the frame belongs to the one who is busy with it
 	}
+	c.appoint()
+}
+
+// appoint gives the role to another goroutine of the connection, with c.mu held.
+func (c *conn) appoint() {
+	r := &c.role
 	r.gen++
 	r.owner, r.busy = true, 0
 	if n := len(r.spare); n > 0 {
@@ -229,7 +186,11 @@ func (r *role) work() {
 	r.turn++
 	r.busy = r.turn
 	r.grown = true
-	r.arm()
+	if r.calm {
+		r.stir()
+	} else {
+		r.arm()
+	}
 }
 
 // readOn is the owner's loop.
@@ -251,7 +212,11 @@ func (c *conn) readOn(sniff bool) {
 			// The answers of all requests that came together leave together.
 			r.work()
 			r.pay()
-			c.flush()
+			if r.calm {
+				c.tryFlush() // nobody would take the role if this took its time
+			} else {
+				c.flush()
+			}
 			if r.gen != me {
 				if me, again = r.spares(me); !again {
 					return
@@ -283,13 +248,13 @@ func (c *conn) readOn(sniff bool) {
 		}
 		if r.gen != me {
 			r.pay()
-			c.flush() // nobody else knows of the answer
+			c.flushAmong(c.running > 0) // nobody else knows of the answer
 			if me, again = r.spares(me); !again {
 				return
 			}
 			continue
 		}
-		if c.handler == nil && r.canLead && r.abdicate() {
+		if c.handler == nil && r.canLead && !r.calm && r.abdicate() {
 			return
 		}
 	}
@@ -342,6 +307,10 @@ func (c *conn) lead(ctx context.Context, o *outbound) {
 	}
 	r.leader = nil
 	r.unkick()
+	if r.calm {
+		c.takeOver()
+		return
+	}
 	r.arm()
 	c.promote()
 }

@@ -123,19 +123,47 @@ func (c *conn) request(m *wire.Message, mine bool) {
 		in.passed.send(m)
 		return
 	}
+	c.handle(in, m.Caller, mine)
+}
+
+// handle runs the handler of a call that was read, with c.mu held, but not while
+// that runs. Where it is known to take its time, or nobody looks after who has the
+// role of reading, that goes to another goroutine first. So handlers start in the
+// order of their calls. spec [O2]
+func (c *conn) handle(in *inbound, caller wire.Value, mine bool) {
+	r, turn := &c.role, c.role.busy
 	slow := c.stats.slow.apart(in.call.Method)
-	if mine && !in.windowed && (slow == nil || c.many(m.Caller)) {
-		turn := c.role.busy
-		c.role.handles, c.role.handling = in.call.Method, turn
-		c.mu.Unlock()
-		body, err := in.run()
-		c.mu.Lock()
-		in.seen = c.role.busy != turn || c.role.seenBusy == turn
-		in.finish(body, err, true)
+	switch {
+	case in.windowed || !mine:
+		in.keepParams()
+		c.goroutines.Add(1)
+		go c.handleAlone(in) // maybe for days, and with as little stack as that takes
 		return
+	case c.stranger == nil && (slow != nil && !c.many(caller) || slow == nil && r.aside(turn)):
+		in.keepParams()
+		c.appoint()
+	default:
+		slow = nil
+		r.handles, r.handling = in.call.Method, turn
+		in.seen = true
 	}
-	in.keepParams()
-	c.runApart(task{in, slow})
+	c.mu.Unlock()
+	body, err := c.stats.slow.run(in, slow)
+	c.mu.Lock()
+	if r.besides == turn {
+		r.besides = 0
+	}
+	in.seen = in.seen && (r.busy != turn || r.seenBusy == turn)
+	in.finish(body, err, true)
+}
+
+func (c *conn) handleAlone(in *inbound) {
+	defer c.goroutines.Done()
+	body, err := in.run()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	in.finish(body, err, true)
+	c.flushAmong(c.running > 0)
 }
 
 // many reports that a caller is near to having too much under way: what comes now

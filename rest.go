@@ -1,5 +1,7 @@
 package sabir
 
+import "time"
+
 // What a handler needs of stack is twice what it takes to wait, and the garbage
 // collector, which would take it back, does not run where nothing happens. So the
 // goroutine that reads a silent connection is relieved by a fresh one: at the first
@@ -10,7 +12,7 @@ package sabir
 // quiet is for a tick without traffic, with c.mu held.
 func (r *role) quiet() {
 	if r.lull == nil {
-		r.c.dismissIdle()
+		r.dismiss()
 		return
 	}
 	first := r.grown && !r.rested
@@ -18,21 +20,37 @@ func (r *role) quiet() {
 		r.rested = true
 		r.relieve()
 	}
-	if r.grown && !first || len(r.c.idle) > 0 {
+	if r.grown && !first || len(r.spare) > 0 {
+		r.watch()
+	}
+}
+
+// watch has somebody look in a second whether all is silent, or stuck, with c.mu held.
+func (r *role) watch() {
+	switch {
+	case r.lull == nil:
+		r.arm()
+	case r.lull != nil && !r.lulled && r.c.end == nil:
+		r.lulled = true
 		r.lull.Next()
 	}
 }
 
 // rest is called once a second while there is traffic, and once after.
 func (r *role) rest() {
-	r.c.mu.Lock()
-	defer r.c.mu.Unlock()
+	c := r.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r.lulled = false
+	stuck := c.stallCheck(time.Now())
 	if r.turn == r.lastTurn {
 		r.relieve()
-		r.c.dismissIdle()
-	} else if r.lastTurn = r.turn; r.c.end == nil {
-		r.lull.Next()
+		r.dismiss()
 	}
+	if r.turn != r.lastTurn || stuck {
+		r.watch()
+	}
+	r.lastTurn = r.turn
 }
 
 // relieve ends the read of an owner who waits, with c.mu held.

@@ -9,7 +9,8 @@ import (
 
 // slow are the methods of a server whose handlers take long enough that what came
 // behind them on their connection waited for nothing. Their calls run in goroutines
-// of their own, from the start; for others that costs more than they do. A method
+// of their own, from the start, since who has read one gives the role of reading away
+// before he handles it; for others that costs more than they do. A method
 // becomes one of them when a tick finds its handler where the last one found it, or
 // two in turn find it at work and few others in between, and it answers; it is none
 // any more when it was quick so many times in a row. Without this, a handler that
@@ -107,6 +108,17 @@ func (s *slow) change(method string, m *slowMethod) {
 	s.methods.Store(&next)
 }
 
+// run calls the handler of a method that is m, or none of them.
+func (s *slow) run(in *inbound, m *slowMethod) (Body, error) {
+	if m == nil {
+		return in.run()
+	}
+	begun := time.Now()
+	body, err := in.run()
+	s.ran(in.call.Method, m, time.Since(begun))
+	return body, err
+}
+
 // ran tells how long a run took.
 func (s *slow) ran(method string, m *slowMethod, took time.Duration) {
 	if took > quickRun {
@@ -114,62 +126,6 @@ func (s *slow) ran(method string, m *slowMethod, took time.Duration) {
 	} else if m.quick.Add(1) == quickRuns {
 		s.change(method, nil)
 	}
-}
-
-// task is a call that is handled apart from the reading.
-type task struct {
-	in   *inbound
-	slow *slowMethod // nil: it is handled so for another reason
-}
-
-// runApart has a task done by a goroutine that has done one before, if there is
-// one: the stack of a fresh one would grow up to three times, which takes more than
-// all the rest of a small call. c.mu is held.
-func (c *conn) runApart(t task) {
-	if n := len(c.idle); n > 0 {
-		c.idle[n-1] <- t
-		c.idle = c.idle[:n-1]
-		return
-	}
-	c.goroutines.Add(1)
-	go c.runTasks(t)
-}
-
-// runTasks does a task, and others while they come.
-func (c *conn) runTasks(t task) {
-	defer c.goroutines.Done()
-	next := make(chan task, 1)
-	for more := true; more; t, more = <-next {
-		body, err := t.run()
-		c.mu.Lock()
-		t.in.finish(body, err, true)
-		c.flushAmong(c.running > 0)
-		stays := c.end == nil && !c.eof && len(c.idle) < maxSpare
-		if stays {
-			c.idle = append(c.idle, next)
-			c.role.arm() // until a second without traffic
-		}
-		c.mu.Unlock()
-		if !stays {
-			return
-		}
-	}
-}
-
-// dismissIdle lets those go who wait for a task, with c.mu held.
-func (c *conn) dismissIdle() {
-	for _, next := range c.idle {
-		close(next)
-	}
-	c.idle = nil
-}
-
-func (t *task) run() (Body, error) {
-	c, method := t.in.c, t.in.call.Method
-	if t.slow != nil {
-		defer func(begun time.Time) { c.stats.slow.ran(method, t.slow, time.Since(begun)) }(time.Now())
-	}
-	return t.in.run()
 }
 
 // suspects looks at a tick whether a handler that has the role is slow, with c.mu

@@ -207,7 +207,9 @@ func (c *conn) beginFlush() bool {
 	}
 	o.flushing = true
 	o.seenAt = time.Time{}
-	c.role.arm()
+	if !c.role.lulled {
+		c.role.watch()
+	}
 	return true
 }
 

@@ -22,14 +22,14 @@ type peer struct {
 }
 
 // plain are the works of a peer that says nothing else.
-var plain = []string{"unary", "flight", "sub1", "sub100", "blob", "idle"}
+var plain = []string{"unary", "flight", "rare", "sub1", "sub100", "blob", "idle"}
 
 // curved are the works with points of who is in the curves.
 var curved = []string{"scale-conns", "scale-idle", "scale-subs", "scale-size"}
 
 var (
-	callsOnly = []string{"unary", "flight"}
-	sabirTLS  = []string{"unary", "flight", "sub1", "blob", "hostile"}
+	callsOnly = []string{"unary", "flight", "rare"}
+	sabirTLS  = []string{"unary", "flight", "rare", "sub1", "blob", "hostile"}
 	sabirHub  = append(slices.Clip(plain), "beside")
 )
 
@@ -39,8 +39,8 @@ var peers = []*peer{
 	{name: "raw-mux", note: "the same with ids, 64 callers share the connection", works: callsOnly, program: "raw"},
 	{name: "sabir-cbor", note: "this project, all checks on", works: slices.Concat(plain, curved, []string{"scale-rows"}), program: "sabir"},
 	{name: "sabir-json", note: "this project, all checks on", works: slices.Concat(plain, curved, []string{"scale-rows", "cli"}), program: "sabir", build: buildSabir},
-	{name: "netrpc", note: "net/rpc of the standard library, gob", works: []string{"unary", "flight", "blob", "idle", "scale-conns", "scale-idle", "scale-size"}},
-	{name: "netrpc-json", note: "net/rpc/jsonrpc of the standard library", works: []string{"unary", "flight", "blob", "idle", "scale-conns", "scale-idle", "scale-size"}, program: "netrpc"},
+	{name: "netrpc", note: "net/rpc of the standard library, gob", works: []string{"unary", "flight", "rare", "blob", "idle", "scale-conns", "scale-idle", "scale-size"}},
+	{name: "netrpc-json", note: "net/rpc/jsonrpc of the standard library", works: []string{"unary", "flight", "rare", "blob", "idle", "scale-conns", "scale-idle", "scale-size"}, program: "netrpc"},
 	{name: "grpc", note: "google.golang.org/grpc", works: slices.Concat(plain, curved)},
 	{name: "ttrpc", note: "containerd/ttrpc"},
 	{name: "drpc", note: "storj.io/drpc; a connection has one call at a time"},
@@ -52,15 +52,15 @@ var peers = []*peer{
 	{name: "zeromq", note: "pebbe/zmq4 on libzmq, ready bytes without codec: REQ/REP, DEALER/ROUTER, XPUB/SUB", missing: missingZeroMQ},
 	{name: "nats", note: "through nats-server as a process of its own, over TCP; JSON payload", build: buildNATS},
 	{name: "dbus", note: "godbus through a dbus-daemon of its own", works: append(slices.Clip(plain), "cli"), missing: missingDBus},
-	{name: "mpd", note: "the `status` of a real MPD, about twenty lines; 64 in flight are pipelined", works: []string{"unary", "flight", "idle"}, missing: missingMPD},
+	{name: "mpd", note: "the `status` of a real MPD, about twenty lines; 64 in flight are pipelined", works: []string{"unary", "flight", "rare", "idle"}, missing: missingMPD},
 	{name: "sabir-tls", note: "this project over TLS, authenticated", works: sabirTLS, program: "sabir", apart: true},
 	{name: "sabir-tls-json", note: "this project over TLS, authenticated", works: sabirTLS, program: "sabir", apart: true},
-	{name: "grpc-tls", note: "google.golang.org/grpc over TLS", works: []string{"unary", "flight", "sub1", "blob"}, program: "grpc", apart: true},
+	{name: "grpc-tls", note: "google.golang.org/grpc over TLS", works: []string{"unary", "flight", "rare", "sub1", "blob"}, program: "grpc", apart: true},
 	{name: "sabir-post", note: "this project by POST, all checks on", works: callsOnly, program: "http-json", server: "web", apart: true},
-	{name: "sabir-websocket", note: "this project over a WebSocket, in JSON, all checks on", works: []string{"unary", "flight", "sub1"}, program: "websocket", server: "web", apart: true},
+	{name: "sabir-websocket", note: "this project over a WebSocket, in JSON, all checks on", works: []string{"unary", "flight", "rare", "sub1"}, program: "websocket", server: "web", apart: true},
 	{name: "http-json", note: "net/http and encoding/json of the standard library", works: callsOnly, apart: true},
 	{name: "raw2", note: "a forwarder that copies bytes to a raw socket: a connection for each client", program: "raw", apart: true},
-	{name: "raw2f", note: "a forwarder that reads frames and rewrites ids: one connection to a raw socket for all clients", works: []string{"unary", "flight", "blob", "idle"}, program: "raw", apart: true},
+	{name: "raw2f", note: "a forwarder that reads frames and rewrites ids: one connection to a raw socket for all clients", works: []string{"unary", "flight", "rare", "blob", "idle"}, program: "raw", apart: true},
 	{name: "sabir-hub-cbor", note: "sabir hub, all checks on, the service in CBOR", works: sabirHub, program: "sabir", server: "hub", apart: true},
 	{name: "sabir-hub-json", note: "sabir hub, all checks on, the service in CBOR", works: sabirHub, program: "sabir", server: "hub", apart: true},
 }

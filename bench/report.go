@@ -24,6 +24,7 @@ var plainCharts = []chart{
 	{"unary", "unary", "p50 µs", "One call at a time: p50 in µs", ""},
 	{"flight", "flight", "calls/s", "64 calls in flight on one connection: calls a second", ""},
 	{"cpu", "flight", "CPU µs a call", "64 calls in flight: CPU µs a call, both ends", ""},
+	{"rare", "rare", "CPU µs a call", "A call every five milliseconds: CPU µs, both ends", ""},
 	{"sub1", "sub1", "items/s", "One subscriber: items a second", ""},
 	{"sub100", "sub100", "items/s", "A hundred subscribers: deliveries a second", ""},
 	{"blob", "blob", "MB/s", "Echo of 1 MiB: MB a second", ""},

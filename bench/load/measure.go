@@ -68,6 +68,45 @@ func (m *Meter) Unary() error {
 	return nil
 }
 
+// rareGap is long for a computer: whatever looks after a connection that is busy has come to rest.
+const rareGap = 5 * time.Millisecond
+
+// rare is a call now and then; what the caller takes to sleep in between is counted.
+func (m *Meter) rare() error {
+	c, err := m.Peer.Dial(m.Path)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	in := Sample()
+	call := func() error {
+		_, err := c.Echo(&in)
+		return err
+	}
+	for range m.Few(20) {
+		if err := call(); err != nil {
+			return err
+		}
+		time.Sleep(rareGap)
+	}
+	runtime.GC()
+	from := m.Mark()
+	var took []time.Duration
+	for calls := m.Few(200); len(took) < calls; {
+		time.Sleep(rareGap)
+		start := time.Now()
+		if err := call(); err != nil {
+			return err
+		}
+		took = append(took, time.Since(start))
+	}
+	u := m.Since(from)
+	slices.Sort(took)
+	m.Emit("p50 µs", float64(took[len(took)/2])/1e3, u.Others)
+	m.Emit("CPU µs a call", u.CPU/float64(len(took))*1e6, u.Others)
+	return nil
+}
+
 // padded keeps the counters of two goroutines off one cache line.
 type padded struct {
 	n atomic.Int64

@@ -17,6 +17,7 @@ type Work struct {
 var Works = []Work{
 	{"unary", "one call at a time", nil, (*Meter).Unary},
 	{"flight", "64 calls in flight on one connection", nil, (*Meter).flight},
+	{"rare", "a call every five milliseconds", nil, (*Meter).rare},
 	{"sub1", "items to one subscriber", nil, func(m *Meter) error { return m.subscribers(1) }},
 	{"sub100", "items to a hundred subscribers, a connection each", nil, func(m *Meter) error { return m.subscribers(100) }},
 	{"blob", "echo of 1 MiB", nil, (*Meter).blob},

@@ -22,9 +22,11 @@ const (
 // A Beat calls its function at the next beat after each Next. All methods may be called by any goroutine; the function
 // is called by one of pulse's own, with no lock held, and must be quick.
 type Beat struct {
-	f    func()
-	of   *clock
-	next bool // among those who wait; guarded by the clock's mu
+	of *clock
+
+	// Guarded by the clock's mu.
+	f    func() // nil: it was stopped
+	next bool   // among those who wait
 }
 
 // New makes a Beat that calls f.
@@ -61,6 +63,23 @@ func (b *Beat) Next() {
 	}
 }
 
+// Stop lets go of the function, and of all that it holds. A call may be under way.
+func (b *Beat) Stop() {
+	b.of.mu.Lock()
+	defer b.of.mu.Unlock()
+	b.f = nil
+}
+
+// call calls the function unless it was stopped.
+func (b *Beat) call() {
+	b.of.mu.Lock()
+	f := b.f
+	b.of.mu.Unlock()
+	if f != nil {
+		f()
+	}
+}
+
 // beat runs while anybody waits. Nobody waits for it: it ends within two beats of the last call.
 func (c *clock) beat() {
 	var due []*Beat
@@ -80,7 +99,7 @@ func (c *clock) beat() {
 		}
 		c.mu.Unlock()
 		for i, b := range due {
-			b.f()
+			b.call()
 			due[i] = nil
 		}
 	}
@@ -92,3 +111,10 @@ type ticker struct{ t *time.Ticker }
 func (s *ticker) start(period time.Duration) { s.t = time.NewTicker(period) }
 func (s *ticker) wait()                      { <-s.t.C }
 func (s *ticker) stop()                      { s.t.Stop() }
+
+// Beating reports whether anybody waits for the next beat, or did for the last.
+func Beating() bool {
+	fast.mu.Lock()
+	defer fast.mu.Unlock()
+	return fast.beating
+}

@@ -1,6 +1,7 @@
 package pulse
 
 import (
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -60,6 +61,28 @@ func TestSlow(t *testing.T) {
 	}
 }
 
+// A Beat that was stopped is not called, and holds nothing until the clock beats.
+func TestStop(t *testing.T) {
+	held := make(chan struct{})
+	func() {
+		large := new([1 << 20]byte)
+		runtime.AddCleanup(large, func(struct{}) { close(held) }, struct{}{})
+		b := NewSlow(func() { t.Errorf("called with %d", large[0]) })
+		b.Next()
+		b.Stop()
+		b.Next()
+	}()
+	for range 100 {
+		runtime.GC()
+		select {
+		case <-held:
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
+	t.Error("it holds what its function does")
+}
+
 // TestCrowd has many ask from many goroutines, also while the clock is about to stop.
 func TestCrowd(t *testing.T) {
 	const crowd, rounds = 50, 20
@@ -89,10 +112,7 @@ func TestCrowd(t *testing.T) {
 func waitSilent(t *testing.T) {
 	t.Helper()
 	for range 1000 {
-		fast.mu.Lock()
-		beating := fast.beating
-		fast.mu.Unlock()
-		if !beating {
+		if !Beating() {
 			return
 		}
 		time.Sleep(time.Millisecond)
