@@ -108,21 +108,19 @@ func (r *role) stir() {
 	}
 }
 
-// hurry ends the calm, with c.mu held.
+// hurry ends the calm, if it is, with c.mu held.
 func (r *role) hurry() {
-	r.calm, r.low = false, false
-	r.arm()
+	if r.calm {
+		r.calm, r.low = false, false
+		r.arm()
+	}
 }
 
 // aside reports whether the handler of a turn is to run aside because it is calm: one
 // at a time. With several there is traffic again; one that is still at it when it has
 // become calm once more counts no longer. c.mu is held.
 func (r *role) aside(turn uint64) bool {
-	switch {
-	case !r.calm:
-		return false
-	case r.besides != 0:
-		r.hurry()
+	if !r.calm || r.besides != 0 || r.reader.Buffered() {
 		return false
 	}
 	r.besides = turn

@@ -1,7 +1,9 @@
 package sabir_test
 
 import (
+	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,4 +56,26 @@ func TestCalmAndStorms(t *testing.T) {
 			all.Wait()
 		}
 	})
+}
+
+// What follows a notification that is quick finds it done, also where there is
+// little traffic. That is more than is promised; some rely on it.
+func TestNotificationsInCalm(t *testing.T) {
+	svc := sabir.NewService("s", "1", "")
+	var at atomic.Int64
+	sabir.Method(svc, "set", func(_ context.Context, in number) (sabir.None, error) {
+		at.Store(int64(in.N))
+		return sabir.None{}, nil
+	})
+	sabir.Method(svc, "get", func(context.Context, sabir.None) (number, error) { return number{int(at.Load())}, nil })
+	c := dial(t, serveUnix(t, svc), sabir.DialOptions{CBOR: true})
+	for i := range 50 {
+		time.Sleep(3 * time.Millisecond)
+		if err := sabir.Notify(t.Context(), c, "s.set", number{i}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := sabir.Do[number](t.Context(), c, "s.get", nil); err != nil || got.N != i {
+			t.Fatalf("%d: %+v, %v", i, got, err)
+		}
+	}
 }
