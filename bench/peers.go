@@ -48,7 +48,7 @@ var peers = []*peer{
 	{name: "varlink", note: "varlink/go; a connection answers in order, 64 in flight are pipelined"},
 	{name: "jsonrpc2", note: "sourcegraph/jsonrpc2, plain objects, the handler on the reading goroutine"},
 	{name: "geth-rpc", note: "go-ethereum's rpc package over a unix socket"},
-	{name: "capnp", note: "Cap'n Proto in C++, both ends", missing: missingCapnp, build: buildCapnp},
+	{name: "capnp", note: "Cap'n Proto in C++, both ends", works: []string{"unary", "flight", "sub1", "sub100", "blob", "idle"}, missing: missingCapnp, build: buildCapnp},
 	{name: "zeromq", note: "pebbe/zmq4 on libzmq, ready bytes without codec: REQ/REP, DEALER/ROUTER, XPUB/SUB", missing: missingZeroMQ},
 	{name: "nats", note: "through nats-server as a process of its own, over TCP; JSON payload", build: buildNATS},
 	{name: "dbus", note: "godbus through a dbus-daemon of its own", works: append(slices.Clip(plain), "cli"), missing: missingDBus},
