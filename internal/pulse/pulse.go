@@ -9,6 +9,7 @@ package pulse
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -43,6 +44,7 @@ type clock struct {
 	mu      sync.Mutex
 	waiting []*Beat // for the next beat
 	beating bool
+	crowded atomic.Bool
 	source  source
 }
 
@@ -87,6 +89,7 @@ func (c *clock) beat() {
 		c.source.wait()
 		c.mu.Lock()
 		due, c.waiting = c.waiting, due[:0]
+		c.crowded.Store(len(due) >= crowd)
 		for _, b := range due {
 			b.next = false
 		}
@@ -112,9 +115,29 @@ func (s *ticker) start(period time.Duration) { s.t = time.NewTicker(period) }
 func (s *ticker) wait()                      { <-s.t.C }
 func (s *ticker) stop()                      { s.t.Stop() }
 
+// crowd is how many wait for one beat where beats are the least of what the process does.
+const crowd = 8
+
+// Crowded reports whether many waited for the last beat.
+func Crowded() bool { return fast.crowded.Load() }
+
 // Beating reports whether anybody waits for the next beat, or did for the last.
 func Beating() bool {
 	fast.mu.Lock()
 	defer fast.mu.Unlock()
 	return fast.beating
+}
+
+// traffic is what happens where nobody waits for a beat: how much, and when it was last a multiple of some, in ns.
+var traffic struct{ n, last atomic.Int64 }
+
+// Count counts that something happens where nobody waits for a beat, and reports now and then whether so much does, in
+// the whole process, that beats would be the least of it.
+func Count() (much bool) {
+	const some = 16
+	if traffic.n.Add(1)%some != 0 {
+		return false
+	}
+	now := time.Now().UnixNano()
+	return now-traffic.last.Swap(now) < int64(2*Period)
 }

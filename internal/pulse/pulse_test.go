@@ -2,6 +2,7 @@ package pulse
 
 import (
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -58,6 +59,55 @@ func TestSlow(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Error("not called in 10 s")
+	}
+}
+
+// Many who wait for a beat are a crowd, a few are none.
+func TestCrowded(t *testing.T) {
+	seen := func(many int) bool {
+		var crowded atomic.Bool
+		var called sync.WaitGroup
+		called.Add(many)
+		for range many {
+			New(func() {
+				if Crowded() {
+					crowded.Store(true)
+				}
+				called.Done()
+			}).Next()
+		}
+		called.Wait()
+		waitSilent(t)
+		return crowded.Load()
+	}
+	if seen(crowd - 1) {
+		t.Errorf("%d are a crowd", crowd-1)
+	}
+	for try := 0; !seen(crowd); try++ { // a beat may come between
+		if try == 100 {
+			t.Fatalf("%d are none", crowd)
+		}
+	}
+	if Crowded() {
+		t.Error("a crowd when nobody waits")
+	}
+}
+
+func TestCount(t *testing.T) {
+	much := 0
+	for range 1000 { // most of these come within the time
+		if Count() {
+			much++
+		}
+	}
+	if much == 0 {
+		t.Error("a thousand at once are not much")
+	}
+	for range 50 {
+		time.Sleep(Period)
+		if Count() {
+			t.Error("one a millisecond is much")
+		}
 	}
 }
 
