@@ -109,20 +109,20 @@ func (p *Parser) onceItem(c *Cursor, m *Message) bool {
 	if !ok || !c.Literal(&keys.itemID) {
 		return false
 	}
-	members--
+	taken := 2 // with the value
 	id, ok := p.onceCount(c)
 	it.ID = IntID(id)
 	if ok && c.Literal(&keys.seq) {
-		members--
+		taken++
 		it.Seq, ok = p.onceCount(c)
 		ok = ok && it.Seq > 0
 	}
 	if ok && c.Literal(&keys.lost) {
-		members--
+		taken++
 		it.Lost, ok = p.onceCount(c)
 	}
 	if ok && c.Literal(&keys.key) {
-		members--
+		taken++
 		var key []byte
 		key, ok = p.onceText(c)
 		it.Key, it.Keyed = string(key), true
@@ -130,8 +130,7 @@ func (p *Parser) onceItem(c *Cursor, m *Message) bool {
 	if !ok || !c.Literal(&keys.value) {
 		return false
 	}
-	members--
-	if it.Value, ok = p.onceValue(c, 3); !ok || members > 0 || !c.PlainClose() {
+	if it.Value, ok = p.onceValue(c, 3); !ok || members >= 0 && taken != members || !c.PlainClose() {
 		return false
 	}
 	m.Params = Value{p.Enc, c.Buf[from:c.Pos]}

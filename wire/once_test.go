@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"reflect"
 	"testing"
 )
@@ -41,6 +42,19 @@ func TestItemOnce(t *testing.T) {
 				}
 				sameOtherwise(t, enc, frame)
 			}
+		}
+	}
+}
+
+// One that has more members or fewer than it says is none, in CBOR, where it says so.
+func TestItemCountsItsMembers(t *testing.T) {
+	frame := written(CBOR, false, Item{ID: IntID(7), Seq: 1, Value: Value{JSON, []byte("1")}})
+	at := bytes.Index(frame, append([]byte("params"), 0xa3)) + len("params")
+	for n := range byte(24) {
+		frame[at] = 0xa0 + n
+		p, m := Parser{Enc: CBOR}, Message{}
+		if err := p.Parse(frame, &m); (err == nil) != (n == 3) {
+			t.Errorf("three members that say they are %d: %v", n, err)
 		}
 	}
 }
