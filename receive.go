@@ -159,6 +159,7 @@ func (c *conn) handle(in *inbound, caller wire.Value, mine bool) {
 	in.finish(body, err, true)
 }
 
+// handleAlone is handle in a goroutine of the call's own.
 func (c *conn) handleAlone(in *inbound) {
 	defer c.goroutines.Done()
 	body, err := in.run()

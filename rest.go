@@ -30,7 +30,7 @@ func (r *role) watch() {
 	switch {
 	case r.lull == nil:
 		r.arm()
-	case r.lull != nil && !r.lulled && r.c.end == nil:
+	case !r.lulled && r.c.end == nil:
 		r.lulled = true
 		r.lull.Next()
 	}

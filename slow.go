@@ -27,6 +27,7 @@ type slow struct {
 	mu      sync.Mutex                             // is held while it is
 }
 
+// slowMethod is what is known of a method.
 type slowMethod struct {
 	quick atomic.Int32 // runs in a row that were
 	rank  atomic.Int32
@@ -67,10 +68,11 @@ func (s *slow) answered(method string, size int64, seen bool) {
 	if size < heavyResult && !seen {
 		return
 	}
-	if m := s.find(method); m == nil {
-	} else if size >= heavyResult {
+	switch m := s.find(method); {
+	case m == nil:
+	case size >= heavyResult:
 		m.rank.Store(heavy)
-	} else {
+	default:
 		m.rank.CompareAndSwap(suspected, apart)
 	}
 }

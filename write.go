@@ -207,7 +207,7 @@ func (c *conn) beginFlush() bool {
 	}
 	o.flushing = true
 	o.seenAt = time.Time{}
-	if !c.role.lulled {
+	if !c.role.lulled { // asked here as well: to be called for nothing is a hundredth of a small call
 		c.role.watch()
 	}
 	return true

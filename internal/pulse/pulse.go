@@ -108,13 +108,6 @@ func (c *clock) beat() {
 	}
 }
 
-// ticker beats where there is no better source.
-type ticker struct{ t *time.Ticker }
-
-func (s *ticker) start(period time.Duration) { s.t = time.NewTicker(period) }
-func (s *ticker) wait()                      { <-s.t.C }
-func (s *ticker) stop()                      { s.t.Stop() }
-
 // crowd is how many wait for one beat where beats are the least of what the process does.
 const crowd = 8
 
@@ -141,3 +134,10 @@ func Count() (much bool) {
 	now := time.Now().UnixNano()
 	return now-traffic.last.Swap(now) < int64(2*Period)
 }
+
+// ticker beats where there is no better source.
+type ticker struct{ t *time.Ticker }
+
+func (s *ticker) start(period time.Duration) { s.t = time.NewTicker(period) }
+func (s *ticker) wait()                      { <-s.t.C }
+func (s *ticker) stop()                      { s.t.Stop() }
