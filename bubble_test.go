@@ -181,6 +181,47 @@ func TestSlowHandlersTogether(t *testing.T) {
 	}
 }
 
+// So do those whose callers never wait for them.
+func TestSlowHandlersGivenUp(t *testing.T) {
+	for name, heeds := range map[string]bool{"heeding": true, "not heeding": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				svc := sabir.NewService("slow", "1", "")
+				sabir.Method(svc, "down", func(ctx context.Context, _ sabir.None) (sabir.None, error) {
+					if heeds {
+						<-ctx.Done()
+						return sabir.None{}, ctx.Err()
+					}
+					time.Sleep(20 * time.Millisecond)
+					return sabir.None{}, nil
+				})
+				s := serveBubble(svc, nil)
+				const calls = 50
+				var took time.Duration
+				for range 3 {
+					start := time.Now()
+					go func() {
+						for id := range calls {
+							fmt.Fprintf(s, `{"id":%d,"method":"slow.down","timeout":0.01}`+"\n", id)
+						}
+					}()
+					for range calls {
+						if got := s.hear(t); !strings.Contains(got, "rpc.DeadlineExceeded") {
+							t.Fatal(got)
+						}
+					}
+					took = time.Since(start)
+					time.Sleep(time.Second)
+				}
+				if took > 12*time.Millisecond {
+					t.Errorf("%d calls at once took %v", calls, took)
+				}
+				s.end(t)
+			})
+		})
+	}
+}
+
 // Those with large results do not: each would have its own in the making.
 func TestSlowHandlersWithLargeResults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -299,6 +340,43 @@ func TestBusyQueue(t *testing.T) {
 		if refused == 0 || refused > 4 {
 			t.Errorf("%d of 6 refused", refused)
 		}
+		s.end(t)
+	})
+}
+
+// Results that come to more than what may wait are answered by an error in their
+// place, and the connection lives.
+// clause: O5
+func TestUnreadResults(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		svc := sabir.NewService("slow", "1", "")
+		all := make(chan struct{})
+		sabir.Method(svc, "text", func(context.Context, sabir.None) (text, error) {
+			<-all
+			return text{strings.Repeat("x", 4_000_000)}, nil
+		})
+		s := serveBubble(svc, nil)
+		const calls = 20
+		for id := range calls {
+			s.say(t, fmt.Sprintf(`{"id":%d,"method":"slow.text"}`, id))
+		}
+		time.Sleep(time.Second)
+		close(all)
+		time.Sleep(time.Second)
+		came := 0
+		for range calls {
+			switch got := s.hear(t); {
+			case len(got) > 4_000_000:
+				came++
+			case !strings.Contains(got, `"name":"rpc.TooLarge","params":{"limit":67108864,"started":true}`):
+				t.Fatal(got)
+			}
+		}
+		if came < 14 || came > 17 { // 64 MiB, and what is on its way
+			t.Errorf("%d of %d came", came, calls)
+		}
+		s.say(t, `{"id":"after","method":"rpc.ping"}`)
+		s.hear(t)
 		s.end(t)
 	})
 }

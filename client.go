@@ -21,7 +21,9 @@ import (
 // Handler: calls to it go to the other side. Any number of goroutines may share
 // one.
 //
-// A call that cannot be sent because the connection is gone is sent on a new
+// A call that is refused because too many others of the client are under way waits
+// for one of them to be answered and is sent again: a thousand goroutines may call at
+// once. A call that cannot be sent because the connection is gone is sent on a new
 // one. A call that was sent and not answered is repeated only if the member is
 // readonly or idempotent. spec [M10]
 type Client struct {
@@ -160,6 +162,7 @@ func (c *Client) do(ctx context.Context, call *Call, sink Sink, result func(v wi
 			return err
 		}
 	}
+	alone := false
 	for try := 0; ; try++ {
 		cn := c.last.Load()
 		if try > 0 || cn == nil {
@@ -175,6 +178,16 @@ func (c *Client) do(ctx context.Context, call *Call, sink Sink, result func(v wi
 		again := try < maxTries && c.redial && !cn.mute()
 		var lost *Unanswered
 		switch {
+		case call.Window == NoWindow && c.opts.Hub == "" && crowding(err):
+			answered, others := cn.turn(ctx)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if !answered && (others || alone) {
+				return err
+			}
+			alone = !others // they may all have been answered since
+			try--
 		case errors.Is(err, errNotSent):
 			if !again {
 				return &Unanswered{Err: cn.why()}

@@ -29,8 +29,10 @@ type conn struct {
 	hub     bool   // what the peer states as caller is believed
 	as      string // the id of the hub that we are, which states callers; empty: we call for ourselves
 	strict  bool   // speaks like a client: sends jsonrpc, says nothing about ports
+	cuts    bool   // a write can be ended half way, and what is left written later
 
 	goroutines *sync.WaitGroup // its own, or the server's
+	round      *outbounds
 	stated     atomic.Pointer[statement]
 	burdens    burdens // of those for whom calls go out here
 
@@ -59,7 +61,9 @@ type conn struct {
 	refused   error // what the peer said to no call in particular
 	made      numbered[outbound]
 	waiting   []*outbound // those whose caller is blocked, waiting
+	turns     turns       // of those who wait until another is answered
 	lastID    int64
+	heard     int64 // where in our stream the peer has read to, at least: what it has answered begins there
 	onClose   func()
 	visit     func(t *transport.Conn, first []byte) // takes what turns out to be HTTP; nil: nobody does
 	handed    bool                                  // it was, so the transport is no longer ours
@@ -110,6 +114,8 @@ func newConn(t *transport.Conn, cfg connConfig) *conn {
 	if c.log == nil {
 		c.log = slog.Default()
 	}
+	c.round = round(t)
+	c.cuts = t.SetWriteDeadline(time.Time{}) == nil
 	c.role.init(c)
 	return c
 }
@@ -158,6 +164,9 @@ func (c *conn) fail(why error) {
 	}
 	c.served.clear()
 	c.loseMade()
+	for len(c.turns.wanted) > 0 {
+		c.turns.give()
+	}
 	c.out.drop(c)
 	c.account.add(received, -c.held)
 	c.held = 0

@@ -142,8 +142,14 @@ func (in *inbound) finish(body Body, err error, now bool) {
 		}
 		c.stats.slow.answered(in.call.Method, c.out.mark()-before, in.seen)
 		c.charge()
-	} else if err != nil && !errors.Is(err, in.ctxErr) && !errors.Is(err, context.Canceled) {
-		c.log.Error("sabir: call failed after its end", "method", wire.Clip(in.call.Method), "err", err)
+	} else {
+		if in.seen && c.end == nil && c.stats.slow.unsure(in.call.Method) {
+			// Nobody waited for it, or else a method for which nobody ever waits long enough would stay unknown.
+			c.stats.slow.answered(in.call.Method, size(body, c.enc), true)
+		}
+		if err != nil && !errors.Is(err, in.ctxErr) && !errors.Is(err, context.Canceled) {
+			c.log.Error("sabir: call failed after its end", "method", wire.Clip(in.call.Method), "err", err)
+		}
 	}
 	in.over(context.Canceled)
 	if now && len(c.out.loose.Data) > 0 {
@@ -160,6 +166,12 @@ func (in *inbound) finish(body Body, err error, now bool) {
 	}
 }
 
+// size is how many bytes a body takes.
+func size(body Body, enc wire.Encoding) int64 {
+	b, _ := body.Append(nil, enc)
+	return int64(len(b))
+}
+
 // answer writes the result; with an error it has written nothing.
 func (in *inbound) answer(body Body, now bool) error {
 	c := in.c
@@ -169,8 +181,13 @@ func (in *inbound) answer(body Body, now bool) error {
 	c.out.room(fewBytes)
 	buf, f := wire.OpenResult(c.out.buf, c.enc, c.versioned, in.id)
 	buf, err := body.append(buf, c.enc, c.loosely(&f, in.frame, now))
-	if err == nil && f.Size(buf) > c.limits.Message {
-		err = tooLarge(c.limits.Message, true)
+	if err == nil {
+		switch size := f.Size(buf); {
+		case size > c.limits.Message:
+			err = tooLarge(c.limits.Message, true)
+		case c.overflows(size):
+			err = newError(wire.TooLarge, &sizeParams{Limit: c.limits.resultQueue(), Started: true}, "over %d bytes wait to be read, with this result", c.limits.resultQueue())
+		}
 	}
 	if err != nil {
 		c.out.buf = f.Undo(buf)
@@ -306,7 +323,7 @@ func (in *inbound) await(ctx context.Context) error {
 		if in.ctxErr != nil {
 			return in.ctxErr
 		}
-		long := c.out.size() >= shortQueue
+		long := c.out.long()
 		if !long && (!in.counted || in.credit > 0) {
 			return nil
 		}

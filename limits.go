@@ -14,9 +14,11 @@ type Limits struct {
 	Connections   int // of one caller. Default: 1024
 }
 
-// The queue of a connection has to hold a few messages, whatever their size. spec [O5]
-func (l Limits) busyQueue() int { return max(busyQueue, 2*l.Message) }
-func (l Limits) maxQueue() int  { return max(maxQueue, 4*l.Message) }
+// What waits to be sent has to hold a few messages, whatever their size. spec [O5]
+func (l Limits) busyQueue() int       { return max(busyQueue, 2*l.Message) }
+func (l Limits) busyCallerQueue() int { return max(busyCallerQueue, 2*l.Message) }
+func (l Limits) resultQueue() int     { return max(resultQueue, 4*l.Message) }
+func (l Limits) maxQueue() int        { return max(maxQueue, 5*l.Message) }
 
 // maxCallerSubs is how many subscriptions a caller may have on all connections: each takes about 12 KiB.
 func (l Limits) maxCallerSubs() int { return max(4*l.Connections, l.Subscriptions) }
@@ -52,9 +54,9 @@ const (
 	maxWindow        = 1024
 	maxConnections   = 1024     // a caller, on unix sockets
 	busyQueue        = 8 << 20  // unsent bytes of a connection over which new requests are refused
-	maxQueue         = 16 << 20 // unsent bytes of a connection that end it
-	busyCallerQueue  = 32 << 20 // unsent bytes of all connections of a caller over which new requests are refused
-	maxCallerQueue   = 64 << 20 // and over which they end
+	busyCallerQueue  = 32 << 20 // and of all connections of a caller
+	resultQueue      = 64 << 20 // unsent bytes, of either, over which a result is dropped
+	maxQueue         = 80 << 20 // and over which the connection ends
 	// maxCallerReceived is for messages that are on their way and for the params of calls that run.
 	maxCallerReceived = 32 << 20
 	// freeCalls is how many calls in flight a connection has that its caller's account does not hear of: most have no

@@ -1,13 +1,11 @@
 package sabir
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"sync"
-	"time"
-	"unicode/utf8"
 
+	"github.com/sabir-ipc/sabir/transport"
 	"github.com/sabir-ipc/sabir/wire"
 )
 
@@ -47,7 +45,24 @@ type arrival struct {
 // batch is how many items a caller that reads takes at once.
 const batch = 64
 
-var outbounds = sync.Pool{New: func() any { return &outbound{wake: make(chan struct{}, 1)} }}
+// outbounds go round.
+type outbounds struct{ sync.Pool }
+
+var allOutbounds = newOutbounds()
+
+func newOutbounds() *outbounds {
+	return &outbounds{sync.Pool{New: func() any { return &outbound{wake: make(chan struct{}, 1)} }}}
+}
+
+// round is where those of a connection go round: with all others, but in process
+// among themselves, since a channel of one bubble of testing/synctest may not be used
+// in another.
+func round(t *transport.Conn) *outbounds {
+	if t.Peer().Transport == "inproc" {
+		return newOutbounds()
+	}
+	return allOutbounds
+}
 
 // errNotSent is the fate of a call of which the peer has not seen a byte.
 var errNotSent = errors.New("not sent")
@@ -155,7 +170,10 @@ func (c *conn) call(ctx context.Context, call *Call, sink Sink, result func(wire
 		call.Window = defaultWindow // what comes waits here for the sink, and has to have a bound
 	}
 	o, err := c.send(ctx, call)
-	if o == nil || err != nil {
+	switch {
+	case err == errEnded:
+		return ctx.Err()
+	case o == nil || err != nil:
 		return err
 	}
 	if from, ok := ctx.Value(peerKey{}).(*conn); ok && from != c {
@@ -167,7 +185,7 @@ func (c *conn) call(ctx context.Context, call *Call, sink Sink, result func(wire
 	}
 	passes := false
 	if from, ok := sink.(interface{ passCredit(func(int64)) bool }); ok && o.window > 0 {
-		passes = from.passCredit(func(n int64) { c.more(o, n) })
+		passes = from.passCredit(func(n int64) { c.more(ctx, o, n) })
 	}
 	left := credit{window: o.window, left: o.window, grows: call.grows}
 	for {
@@ -186,7 +204,7 @@ func (c *conn) call(ctx context.Context, call *Call, sink Sink, result func(wire
 				continue
 			}
 			if more := left.use(len(a.item.Value.Raw)); more > 0 {
-				c.more(o, int64(more))
+				c.more(ctx, o, int64(more))
 			}
 		}
 		if len(arrived) > 0 {
@@ -214,104 +232,6 @@ func pass(ctx context.Context, a *arrival, sink Sink) error {
 	}
 	it := &a.item
 	return sink.Item(Item{Epoch: it.Epoch, Seq: it.Seq, Lost: it.Lost, Key: it.Key, Keyed: it.Keyed, Gone: it.Gone, Reset: it.Reset, Value: RawBody(it.Value)})
-}
-
-// send writes the request. A nil outbound without error is a notification, sent.
-func (c *conn) send(ctx context.Context, call *Call) (*outbound, error) {
-	m := wire.Message{Method: []byte(call.Method)} // here, where it needs no memory of its own
-	part, err := c.head(ctx, &m, call)
-	if err != nil {
-		return nil, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if r := &c.role; r.owner && r.busy != 0 && c.running > 0 {
-		c.takeOver() // a handler that calls out must not be who reads the answer
-	}
-	var o *outbound
-	if !call.Notify {
-		o = outbounds.Get().(*outbound)
-	}
-	if err := c.append(o, &m, call, part, true); err != nil {
-		part.unload()
-		return nil, err
-	}
-	c.flush()
-	return o, nil
-}
-
-// head fills in all of a request but its id and its params, and counts it for
-// the caller that it states.
-func (c *conn) head(ctx context.Context, m *wire.Message, call *Call) (part carried, err error) {
-	if err := ctx.Err(); err != nil {
-		return part, err
-	}
-	if !utf8.ValidString(call.Method) || !utf8.ValidString(call.Trace) {
-		return part, errors.New("sabir: method or trace is not UTF-8")
-	}
-	m.Window, m.Trace = int64(call.Window), call.Trace
-	if call.Since != nil {
-		m.Since = &wire.Since{Epoch: call.Since.Epoch, Seq: call.Since.Seq}
-	}
-	if at, ok := ctx.Deadline(); ok && call.Window == NoWindow && !call.Notify {
-		if m.Timeout = time.Until(at).Seconds(); m.Timeout <= 0 {
-			return part, context.DeadlineExceeded
-		}
-	}
-	if hub := cmp.Or(call.hub, c.as); hub != "" {
-		// What was stated last is kept with the connection that the call came from,
-		// for there it is mostly one caller; else with this one.
-		last := &c.stated
-		if in, ok := ctx.(*inbound); ok {
-			last = &in.c.stated
-		}
-		s := last.Load()
-		if !s.says(c, &call.Caller, hub) {
-			caller := call.Caller
-			if s, err = c.state(last, &caller, hub); err != nil {
-				return part, err
-			}
-		}
-		m.Caller = s.burden.caller
-		return c.carry(s.burden, call)
-	}
-	return part, nil
-}
-
-// append adds a request to what waits to be sent, of which part is what is
-// carried; o is nil for a notification. now is that of
-// loosely. c.mu is held.
-func (c *conn) append(o *outbound, m *wire.Message, call *Call, part carried, now bool) error {
-	if c.end != nil || c.eof || c.goneAway || c.broken != nil {
-		return errNotSent
-	}
-	if part.by != nil && c.out.unsent() > c.limits.busyQueue()+c.limits.Message { // of several callers
-		return busy("queue", "too much unsent on the way to the service")
-	}
-	m.Versioned = c.versioned
-	if o != nil {
-		c.lastID++
-		o.c, o.id, o.window, o.start, o.carried = c, c.lastID, call.Window, c.out.mark(), part
-		m.ID = wire.IntID(o.id)
-	}
-	c.out.room(fewBytes)
-	buf, f := wire.OpenRequest(c.out.buf, c.enc, m)
-	buf, err := call.Params.append(buf, c.enc, c.loosely(&f, call.frame, now))
-	if err == nil && f.Size(buf) > c.limits.Message {
-		err = tooLarge(c.limits.Message, false)
-	}
-	if err != nil {
-		c.out.buf = f.Undo(buf)
-		return err
-	}
-	c.out.add(buf, &f, call.frame, now)
-	if o != nil {
-		c.made.add(o.id, o)
-	} else if part.by != nil {
-		c.notes = append(c.notes, part)
-	}
-	c.charge()
-	return nil
 }
 
 // await waits until something has come for o and takes it. No arrivals and no
@@ -371,13 +291,14 @@ func (c *conn) unpark(o *outbound) {
 }
 
 // more gives the peer credit.
-func (c *conn) more(o *outbound, n int64) {
+func (c *conn) more(ctx context.Context, o *outbound, n int64) {
+	ended := ctx.Done()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.end == nil && !o.done {
 		o.window = max(o.window, int(n)) // of one that grows: never is more given at once
 		c.out.buf = wire.AppendMore(c.out.buf, c.enc, c.versioned, wire.IntID(o.id), n)
-		c.flush()
+		c.flushOwn(ctx, ended)
 	}
 }
 
@@ -405,6 +326,7 @@ func (o *outbound) recycle() {
 	case <-o.wake:
 	default:
 	}
+	round := o.c.round
 	*o = outbound{wake: o.wake, arena: arena[:0], arrived: arrived[:0], spare: o.spare[:0], spareArena: o.spareArena[:0]}
-	outbounds.Put(o)
+	round.Put(o)
 }

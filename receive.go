@@ -274,6 +274,7 @@ func (c *conn) response(m *wire.Message) {
 		return // spec [M11]
 	}
 	c.made.remove(o.id)
+	c.heard = max(c.heard, o.start)
 	o.unload()
 	if o.back != nil {
 		c.bring(o.back, m)
@@ -283,6 +284,9 @@ func (c *conn) response(m *wire.Message) {
 		o.finish(wire.Value{}, fromWire(m.Error))
 	} else {
 		o.finish(m.Result, nil)
+	}
+	if m.Error == nil || m.Error.Code != wire.Busy {
+		c.turns.give()
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // of their own, from the start, since who has read one gives the role of reading away
 // before he handles it; for others that costs more than they do. A method
 // becomes one of them when a tick finds its handler where the last one found it, or
-// two in turn find it at work and few others in between, and it answers; it is none
+// two in turn find it at work and few others in between, and it answers or is given up; it is none
 // any more when it was quick so many times in a row. Without this, a handler that
 // waits three milliseconds is called 500 times a second on a connection, however many
 // callers share that.
@@ -60,6 +60,12 @@ func (s *slow) apart(method string) *slowMethod {
 		return m
 	}
 	return nil
+}
+
+// unsure reports whether a method is suspected, and has not answered.
+func (s *slow) unsure(method string) bool {
+	m := s.find(method)
+	return m != nil && m.rank.Load() == suspected
 }
 
 // answered tells how many bytes an answer took, and whether a tick had seen its

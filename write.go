@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -21,9 +22,10 @@ type output struct {
 	piece            // what waits
 	spare     []byte // the buffer before, for the next
 	flushing  bool
-	scheduled bool  // a goroutine is on its way to flush
-	taken     int64 // bytes ever taken out of buf
-	blocked   []*inbound
+	scheduled bool            // a goroutine is on its way to flush
+	taken     int64           // bytes ever taken out of buf
+	blocked   []*inbound      // streams that wait until little waits
+	queued    []chan struct{} // and those who make calls, of whom one at a time is told
 
 	progress     atomic.Int64 // bytes ever written
 	seenProgress int64
@@ -43,6 +45,22 @@ type piece struct {
 }
 
 func (p *piece) size() int { return len(p.buf) + len(p.loose.Data) }
+
+// cut returns what is left of a piece from n on, of which nothing is anybody's who
+// does not wait for it any more.
+func (p piece) cut(n int) (rest piece, from int) {
+	if len(p.loose.Data) == 0 || p.frame != nil {
+		return p, n
+	}
+	rest.buf = wire.TakeBuffer(p.size() - n)
+	for n < p.size() {
+		b := p.from(n)
+		rest.buf = append(rest.buf, b...)
+		n += len(b)
+	}
+	wire.GiveBuffer(p.buf)
+	return rest, 0
+}
 
 // from returns what comes at n, or the beginning of it; it is empty at the end.
 func (p *piece) from(n int) []byte {
@@ -94,8 +112,21 @@ func (o *output) drop(c *conn) {
 	o.charged = 0
 }
 
-// release wakes the streams that wait for a shorter queue.
+// long reports whether items have to stay in their streams, and requests with who
+// makes them. spec [O4]
+func (o *output) long() bool { return o.size() >= shortQueue }
+
+// next tells the next of those who make calls that there is room, if there is.
+func (o *output) next() {
+	if len(o.queued) > 0 && !o.long() {
+		close(o.queued[0])
+		o.queued = slices.Delete(o.queued, 0, 1)
+	}
+}
+
+// release wakes those who wait for a shorter queue.
 func (o *output) release() {
+	o.next()
 	for i, in := range o.blocked {
 		in.wake()
 		o.blocked[i] = nil
@@ -141,11 +172,16 @@ func (c *conn) flushAmong(others bool) {
 		return
 	}
 	if others {
-		c.mu.Unlock()
-		runtime.Gosched()
-		c.mu.Lock()
+		c.letOthersAdd()
 	}
 	c.flushRest(piece{}, 0)
+}
+
+// letOthersAdd lets go of c.mu for a moment, before what waits is taken.
+func (c *conn) letOthersAdd() {
+	c.mu.Unlock()
+	runtime.Gosched()
+	c.mu.Lock()
 }
 
 // tryFlush is flush for who may not wait for this connection: what does not go
@@ -159,17 +195,7 @@ func (c *conn) tryFlush() {
 		return
 	}
 	p := c.takeOut()
-	n := c.tryWrite(p)
-	for n == p.size() {
-		if len(c.out.buf) == 0 || c.end != nil || c.broken != nil {
-			c.flushRest(p, n)
-			return
-		}
-		c.putBack(p, nil)
-		p = c.takeOut()
-		n = c.tryWrite(p)
-	}
-	c.flushRestLater(p, n)
+	c.flushFew(p, c.tryWrite(p))
 }
 
 func (c *conn) flushRestLater(p piece, n int) {
@@ -227,7 +253,7 @@ func (c *conn) flushRest(p piece, n int) {
 		var err error
 		if n < p.size() {
 			c.mu.Unlock()
-			err = c.write(p, n)
+			_, err = c.write(p, n)
 			c.mu.Lock()
 		}
 		c.putBack(p, err)
@@ -298,16 +324,16 @@ func (c *conn) breakOff(err error) {
 	})
 }
 
-// write writes the piece from n on.
-func (c *conn) write(p piece, n int) error {
+// write writes the piece from n on, and returns how much of it is written then.
+func (c *conn) write(p piece, n int) (int, error) {
 	for b := p.from(n); len(b) > 0; b = p.from(n) {
 		done, err := c.t.WriteSome(b)
 		c.wrote(done)
 		if n += done; err != nil {
-			return err
+			return n, err
 		}
 	}
-	return nil
+	return n, nil
 }
 
 // wrote counts what has gone.
@@ -349,8 +375,8 @@ func (c *conn) charge() {
 	switch {
 	case n >= c.limits.maxQueue():
 		c.fail(fmt.Errorf("over %d bytes unsent", c.limits.maxQueue()))
-	case counts > 0 && c.account.full(unsent, 0, maxCallerQueue):
-		c.fail(errors.New(c.account.excess(unsent, 0, maxCallerQueue)))
+	case counts > 0 && c.account.full(unsent, 0, c.limits.maxQueue()):
+		c.fail(errors.New(c.account.excess(unsent, 0, c.limits.maxQueue())))
 	}
 }
 
@@ -376,5 +402,12 @@ func (c *conn) holds(bytes int) bool {
 
 // crowded reports whether new requests have to be refused. spec [O5]
 func (c *conn) crowded() bool {
-	return c.out.unsent() > c.limits.busyQueue() || c.account.full(unsent, 0, busyCallerQueue)
+	return c.out.unsent() > c.limits.busyQueue() || c.account.full(unsent, 0, c.limits.busyCallerQueue())
+}
+
+// overflows reports whether a result of so many bytes is too much for what waits
+// already. c.mu is held. spec [O5]
+func (c *conn) overflows(size int) bool {
+	n, most := c.out.unsent()+size, c.limits.resultQueue()
+	return n > most || n > 2*shortQueue && c.account.full(unsent, size, most)
 }

@@ -94,6 +94,17 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 	return err
 }
 
+// SetWriteDeadline bounds a pending Write or WriteSome, which then fails with os.ErrDeadlineExceeded once it has written
+// as much as it says, and more can be written after it; the zero time lifts it. ErrNoDeadline where the transport has
+// none, or nothing could follow, as over TLS: it is for plain sockets and for a Pipe.
+func (c *Conn) SetWriteDeadline(t time.Time) error {
+	d, ok := c.rwc.(interface{ SetWriteDeadline(time.Time) error })
+	if !ok || c.lent == nil && c.peer.Transport != "inproc" {
+		return ErrNoDeadline
+	}
+	return d.SetWriteDeadline(t)
+}
+
 // Peer is who was at the other end when the connection was made.
 func (c *Conn) Peer() Peer { return c.peer }
 
