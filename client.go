@@ -172,7 +172,10 @@ func (c *Client) do(ctx context.Context, call *Call, sink Sink, result func(v wi
 			}
 		}
 		err := cn.call(ctx, call, sink, result)
-		if err == nil || ctx.Err() != nil {
+		if ended := ctx.Err(); err == nil || ended != nil {
+			if err == errNotSent {
+				err = ended
+			}
 			return err
 		}
 		again := try < maxTries && c.redial && !cn.mute()

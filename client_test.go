@@ -221,6 +221,41 @@ func (x *cutter) cut() {
 	x.cuts.Add(1)
 }
 
+// A call whose context ends while its connection is being lost ends with its context.
+func TestEndedAndUnanswered(t *testing.T) {
+	near, far := transport.Pipe()
+	c := sabir.NewClient(near, nil)
+	c.Close()
+	far.Close()
+	err := sabir.Notify(&soonOver{Context: context.Background()}, c, "a.b", nil)
+	if !errors.Is(err, sabir.ErrUnavailable) {
+		t.Error(err)
+	}
+	near, far = transport.Pipe()
+	c = sabir.NewClient(near, nil)
+	defer c.Close()
+	far.Close()
+	for err = nil; err == nil || errors.Is(err, sabir.ErrOutcomeUnknown); { // until it has noticed
+		err = sabir.Notify(context.Background(), c, "a.b", nil)
+	}
+	if err = sabir.Notify(&soonOver{Context: context.Background()}, c, "a.b", nil); err != context.DeadlineExceeded {
+		t.Error(err)
+	}
+}
+
+// soonOver is over once somebody has asked.
+type soonOver struct {
+	context.Context
+	asked atomic.Bool
+}
+
+func (c *soonOver) Err() error {
+	if c.asked.Swap(true) {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
 // A connection that is cut, again and again, loses nothing: all items come, in
 // order, once.
 // clause: S12, S15
