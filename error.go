@@ -232,6 +232,12 @@ func toWire(err error) (e *wire.Error, ok bool) {
 	return protocolWire(wire.Internal, "the service failed; its log says why"), false
 }
 
+// tells reports whether an error says by itself what a caller is told.
+func tells(err error) bool {
+	_, ok := toWire(err)
+	return ok
+}
+
 func protocolWire(code wire.Code, message string) *wire.Error {
 	return &wire.Error{Code: code, Name: code.Name(), Message: message}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sabir-ipc/sabir/idl"
 	"github.com/sabir-ipc/sabir/wire"
@@ -28,14 +29,18 @@ type Exports struct {
 
 	mu     sync.RWMutex
 	byName map[string]*export
-	order  []*idl.Service // described under the names that they have here
+	order  []*idl.Service       // described under the names that they have here
+	gone   map[string]time.Time // when those went that are not back; at most maxGone
 }
+
+// maxGone is how many services that are gone are remembered.
+const maxGone = 256
 
 // NewExports makes an Exports without services. allow says who may offer what;
 // the function that it returns, if not nil, is called when the service is gone.
 // An error that is no answer like [Denied] is told nobody but the log.
 func NewExports(allow func(c Caller, s *idl.Service) (release func(), err error)) *Exports {
-	return &Exports{id: newHubID(), allow: allow, byName: make(map[string]*export)}
+	return &Exports{id: newHubID(), allow: allow, byName: make(map[string]*export), gone: make(map[string]time.Time)}
 }
 
 // Describe returns what is offered now.
@@ -50,12 +55,40 @@ func (x *Exports) Handle(ctx context.Context, call *Call, sink Sink) (Body, erro
 	if e := x.find(call.Method); e != nil {
 		return x.handle(ctx, e, call, sink)
 	}
+	if err := x.missed(call.Method); err != nil {
+		return Body{}, err
+	}
 	var names []string
 	for _, s := range x.Describe() {
 		names = append(names, s.Name)
 	}
 	service, _, _ := strings.Cut(call.Method, ".")
 	return Body{}, notFound(call.Method, service, names)
+}
+
+// missed is the answer where a service is called that was here and is not now; nil: none
+// of that name was. Who subscribes to it tries again then, as where its own socket is
+// gone. spec [U7]
+func (x *Exports) missed(method string) error {
+	service, _, _ := strings.Cut(method, ".")
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if at, ok := x.gone[service]; ok {
+		return Unavailable("no service %s is here; it was until %s", service, at.Format(time.DateTime))
+	}
+	return nil
+}
+
+// miss remembers a service that is gone, in place of one of those that went before
+// it if they are too many. x.mu is held.
+func (x *Exports) miss(name string) {
+	if len(x.gone) >= maxGone {
+		for other := range x.gone {
+			delete(x.gone, other)
+			break
+		}
+	}
+	x.gone[name] = time.Now()
 }
 
 // Only is one of the services alone, as a Handler that describes it.
@@ -267,6 +300,7 @@ func (x *Exports) reserve(e *export, own []*idl.Service) error {
 func (x *Exports) open(e *export, release func()) {
 	x.mu.Lock()
 	e.release, e.open = release, true
+	delete(x.gone, e.desc.Name)
 	x.order = append(slices.Clone(x.order), e.desc)
 	x.mu.Unlock()
 	x.changed()
@@ -281,6 +315,9 @@ func (x *Exports) remove(c *conn, name string) bool {
 		return false
 	}
 	delete(x.byName, name)
+	if e.open {
+		x.miss(name)
+	}
 	x.order = slices.DeleteFunc(slices.Clone(x.order), func(s *idl.Service) bool { return s == e.desc })
 	x.mu.Unlock()
 	if e.release != nil {

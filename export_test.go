@@ -3,16 +3,20 @@ package sabir_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/sabir-ipc/sabir"
+	"github.com/sabir-ipc/sabir/codec"
 	"github.com/sabir-ipc/sabir/examples/probe"
 	"github.com/sabir-ipc/sabir/idl"
 	"github.com/sabir-ipc/sabir/transport"
+	"github.com/sabir-ipc/sabir/wire"
 )
 
 // exchange is a server at which others offer their services.
@@ -95,8 +99,11 @@ func TestExportComesAndGoes(t *testing.T) {
 	}
 	stop()
 	present(t, path, "probe", false)
-	if _, err := sabir.Do[sabir.None](t.Context(), c, "probe.nothing", nil); !errors.Is(err, sabir.ErrMethodNotFound) {
+	if _, err := sabir.Do[sabir.None](t.Context(), c, "probe.nothing", nil); !errors.Is(err, sabir.ErrUnavailable) || !strings.Contains(err.Error(), "no service probe is here; it was until ") {
 		t.Errorf("after it went: %v", err)
+	}
+	if _, err := sabir.Do[sabir.None](t.Context(), c, "prober.nothing", nil); !errors.Is(err, sabir.ErrMethodNotFound) {
+		t.Errorf("one that never was: %v", err)
 	}
 	offered(t, path, probe.New())
 	if _, err := sabir.Do[sabir.None](t.Context(), c, "probe.nothing", nil); err != nil {
@@ -207,6 +214,95 @@ func TestExportSurvivesItsConnection(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// Who listens to a service behind a hub goes on when it is back, however long it
+// was away.
+// clause: U7
+func TestExportIsWatchedAgain(t *testing.T) {
+	path := exchange(t)
+	news := func() (*sabir.Service, *sabir.State[number, sabir.None]) {
+		s := sabir.NewService("news", "1.0", "")
+		return s, sabir.NewState[number, sabir.None](s, "now")
+	}
+	s, state := news()
+	state.Set(sabir.None{}, number{1})
+	stop := offered(t, path, s)
+	c := dial(t, path, sabir.DialOptions{})
+	var told []string
+	for e, err := range sabir.Watch[number](t.Context(), c, "news.now", nil, nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch e.Kind {
+		case sabir.Up:
+			told = append(told, "up")
+		case sabir.Down:
+			told = append(told, "down")
+			present(t, path, "news", false)
+			if _, err := sabir.Do[number](t.Context(), c, "news.now", nil); !errors.Is(err, sabir.ErrUnavailable) {
+				t.Fatal(err)
+			}
+			time.AfterFunc(2500*time.Millisecond, func() { // after more than one try
+				s, state := news()
+				state.Set(sabir.None{}, number{2})
+				stop = offered(t, path, s)
+			})
+		case sabir.Changed:
+			told = append(told, fmt.Sprint(e.Value.N))
+			if e.Value.N == 1 {
+				go stop()
+			}
+		}
+		if e.Value.N == 2 {
+			break
+		}
+	}
+	if got := strings.Join(told, " "); got != "1 up down 2" {
+		t.Error(got)
+	}
+}
+
+// What waited for a service that went away has a named answer, sent or not.
+// clause: U5
+func TestCallsLostOnTheirWay(t *testing.T) {
+	path := exchange(t)
+	s := sabir.NewService("deaf", "1.0", "")
+	sabir.Method(s, "hear", func(context.Context, parcel) (sabir.None, error) { return sabir.None{}, nil })
+	link, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	desc, err := codec.AppendAny(nil, wire.JSON, s.Describe()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(link, `{"id":1,"method":"rpc.export","params":{"service":%s}}`+"\n", desc)
+	present(t, path, "deaf", true)
+	c := dial(t, path, sabir.DialOptions{CBOR: true})
+	failed := make(chan error, 60)
+	for range cap(failed) {
+		go func() {
+			_, err := sabir.Do[sabir.None](t.Context(), c, "deaf.hear", parcel{Data: make([]byte, 100<<10)})
+			failed <- err
+		}()
+	}
+	time.Sleep(200 * time.Millisecond) // until most are on their way
+	link.Close()
+	lost, unsent := 0, 0
+	for range cap(failed) {
+		switch err := <-failed; {
+		case errors.Is(err, sabir.ErrOutcomeUnknown):
+			lost++
+		case errors.Is(err, sabir.ErrUnavailable):
+			unsent++
+		default:
+			t.Error(err)
+		}
+	}
+	if lost == 0 || unsent == 0 {
+		t.Errorf("%d were sent, and %d not", lost, unsent)
 	}
 }
 

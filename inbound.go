@@ -133,8 +133,11 @@ func (in *inbound) finish(body Body, err error, now bool) {
 		}
 		if err != nil {
 			e, told := toWire(err)
-			if !told || in.id.IsZero() {
+			switch {
+			case !told:
 				c.log.Error("sabir: call failed", "method", wire.Clip(in.call.Method), "err", err)
+			case in.id.IsZero(): // what anybody can make happen as often as he likes fills no log
+				c.log.Debug("sabir: notification failed", "method", wire.Clip(in.call.Method), "err", err)
 			}
 			if !in.id.IsZero() {
 				c.appendError(in.id, e)
@@ -147,7 +150,7 @@ func (in *inbound) finish(body Body, err error, now bool) {
 			// Nobody waited for it, or else a method for which nobody ever waits long enough would stay unknown.
 			c.stats.slow.answered(in.call.Method, size(body, c.enc), true)
 		}
-		if err != nil && !errors.Is(err, in.ctxErr) && !errors.Is(err, context.Canceled) {
+		if err != nil && !tells(err) {
 			c.log.Error("sabir: call failed after its end", "method", wire.Clip(in.call.Method), "err", err)
 		}
 	}

@@ -196,6 +196,9 @@ func (c *conn) bring(r *relayed, m *wire.Message) {
 
 // bringLater is bring for who may not let go of the lock.
 func (o *outbound) bringLater(err error) {
+	if err == errNotSent {
+		err = &Unanswered{Err: errClosed}
+	}
 	r, from := o.back, o.back.in.c
 	o.c.goroutines.Add(1)
 	go func() {

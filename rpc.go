@@ -1,9 +1,11 @@
 package sabir
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -155,7 +157,11 @@ func (r *root) Handle(ctx context.Context, call *Call, sink Sink) (Body, error) 
 		if !r.takes {
 			call.frame = nil
 		}
-		return r.app.Handle(ctx, call, sink)
+		body, err := r.app.Handle(ctx, call, sink)
+		if x := r.opts.Exports; x != nil && errors.Is(err, ErrMethodNotFound) {
+			err = cmp.Or(x.missed(call.Method), err)
+		}
+		return body, err
 	}
 	if asksOfItself(call.Method) && call.Caller.Level == NoAccess {
 		// Whoever got this far may ask who he is, and become somebody.

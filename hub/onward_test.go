@@ -80,7 +80,7 @@ func TestHubOffersOnward(t *testing.T) {
 	}
 	stop()
 	offered(t, far, "who", false)
-	if err := nothing(t, far, "who"); !errors.Is(err, sabir.ErrMethodNotFound) {
+	if err := nothing(t, far, "who"); !errors.Is(err, sabir.ErrUnavailable) {
 		t.Errorf("withdrawn: %v", err)
 	}
 }
