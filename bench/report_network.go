@@ -78,7 +78,7 @@ func (f *figures) besideSection() string {
 				continue
 			}
 			row := fmt.Sprintf("| %s, %s | %s", name, metric, alone)
-			for _, way := range []string{"beside stalled", "beside slow"} {
+			for _, way := range []string{"beside stalled", "beside slow", "beside quick"} {
 				beside, _ := f.of(point{"beside", way + ": " + metric, 0, false}, name)
 				ratio, _ := f.of(point{"beside", way + ": " + metric + " × alone", 0, false}, name)
 				row += fmt.Sprintf(" | %s | %s", beside, ratio)
@@ -89,7 +89,7 @@ func (f *figures) besideSection() string {
 	if b.Len() == 0 {
 		return notMeasured
 	}
-	return f.measuredOn("beside") + "\n\n| | alone | beside 1,000 that are never answered | × | beside 1,000 that take a second | × |\n|---|---|---|---|---|---|\n" + b.String()
+	return f.measuredOn("beside") + "\n\n| | alone | beside 1,000 that are never answered | × | beside 1,000 that take a second | × | beside 1,000 a second that take nothing | × |\n|---|---|---|---|---|---|---|---|\n" + b.String()
 }
 
 // hostileSection has a call quiet, and the same beside a thousand connections at their limits.

@@ -14,14 +14,16 @@ import (
 	"github.com/sabir-ipc/sabir/bench/service"
 )
 
-// Calls through a hub to one service, alone and beside a thousand calls that
-// wait at another service there, for what is never answered or takes a second.
+// Calls through a hub to one service, alone and beside a thousand callers of
+// another service there: whose calls are never answered; take a second, so that
+// there are a thousand a second; or are answered at once and made each second, so
+// that there are as many, of which none waits.
 
 // besideCalls are made by one more caller, on eight connections.
 const besideCalls, besideConns, besideRounds = 1000, 8, 4
 
-// The two ways of waiting, which the names of the figures begin with.
-const stalled, slow = "beside stalled", "beside slow"
+// The ways of waiting, which the names of the figures begin with.
+const stalled, slow, quick = "beside stalled", "beside slow", "beside quick"
 
 // timesAlone ends the name of a ratio within a repetition.
 const timesAlone = " × alone"
@@ -34,7 +36,7 @@ func beside(m *load.Meter) error {
 		return err
 	}
 	defer c.Close()
-	ways := []string{"", stalled, slow}
+	ways := []string{"", stalled, slow, quick}
 	took := make([][]time.Duration, len(ways))
 	others := make([]float64, len(ways))
 	for range m.Few(besideRounds) {
@@ -107,10 +109,10 @@ func startCallers(way, path string) (stop func(), err error) {
 	return stop, nil
 }
 
-// callers are a process that calls a method a thousand times, and again where it
-// is answered; it is ready when so many are in the hands of the service, which
-// takes them one by one, and the others wait for that.
-func callers(name, method string, inHand int) func(path string) error {
+// callers are a process that calls a method a thousand times, and again after a
+// pause where it is answered; it is ready when so many are in the hands of the service,
+// which takes them one by one, and the others wait for that.
+func callers(name, method string, inHand int, pause func()) func(path string) error {
 	return func(path string) error {
 		var failed error
 		var once sync.Once
@@ -127,6 +129,7 @@ func callers(name, method string, inHand int) func(path string) error {
 							once.Do(func() { failed = err; close(over) })
 							return
 						}
+						pause()
 					}
 				}()
 			}
@@ -153,6 +156,12 @@ func callers(name, method string, inHand int) func(path string) error {
 	}
 }
 
+func noPause()      {}
+func pauseASecond() { time.Sleep(aSecond()) }
+
+// aSecond is half a second to one and a half: or all would come at the same time.
+func aSecond() time.Duration { return 500*time.Millisecond + rand.N(time.Second) }
+
 // serveSlow is the service where they wait.
 func serveSlow(path string) error {
 	s := sabir.NewService("slow", "1", "Takes its time.")
@@ -168,8 +177,9 @@ func serveSlow(path string) error {
 	}
 	sabir.Method(s, "stall", func(ctx context.Context, _ sabir.None) (sabir.None, error) { return wait(ctx, time.Hour) })
 	sabir.Method(s, "second", func(ctx context.Context, _ sabir.None) (sabir.None, error) {
-		return wait(ctx, 500*time.Millisecond+rand.N(time.Second)) // or all were answered at the same time
+		return wait(ctx, aSecond())
 	})
+	sabir.Method(s, "none", func(context.Context, sabir.None) (sabir.None, error) { return sabir.None{}, nil })
 	sabir.Method(s, "waiting", func(context.Context, sabir.None) (struct{ Calls int }, error) {
 		return struct{ Calls int }{waiting.now()}, nil
 	})

@@ -27,8 +27,9 @@ func main() {
 		load.Peer{Name: attackers, Serve: attack},
 		load.Peer{Name: "hub-service", Serve: serveBehindHub},
 		load.Peer{Name: "slow-service", Serve: serveSlow},
-		load.Peer{Name: stalled, Serve: callers(stalled, "slow.stall", besideCalls)},
-		load.Peer{Name: slow, Serve: callers(slow, "slow.second", besideCalls/4)},
+		load.Peer{Name: stalled, Serve: callers(stalled, "slow.stall", besideCalls, noPause)},
+		load.Peer{Name: slow, Serve: callers(slow, "slow.second", besideCalls/4, noPause)},
+		load.Peer{Name: quick, Serve: callers(quick, "slow.none", 0, pauseASecond)},
 	)
 }
 
