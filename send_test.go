@@ -110,6 +110,37 @@ func TestCallsAtStuckPeer(t *testing.T) {
 	})
 }
 
+// A client ends while its bytes wait, and nobody is left behind.
+func TestClosedAtStuckPeer(t *testing.T) {
+	for name, open := range stuckRoads {
+		t.Run(name, func(t *testing.T) {
+			near, far := open(t)
+			defer far.Close()
+			c := sabir.NewClient(near, &sabir.DialOptions{Log: quiet})
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			ended := make(chan error, 4)
+			for i := range cap(ended) {
+				go func() {
+					ctx := ctx
+					if i%2 == 0 {
+						ctx = context.Background()
+					}
+					_, err := sabir.Do[parcel](ctx, c, "depot.bring", parcel{Data: make([]byte, 1<<20)})
+					ended <- err
+				}()
+			}
+			time.Sleep(50 * time.Millisecond)
+			c.Close()
+			for range cap(ended) {
+				if err := <-ended; !errors.Is(err, sabir.ErrOutcomeUnknown) && !errors.Is(err, sabir.ErrUnavailable) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
 // Who sends more than a peer reads waits, no longer than his context, instead of
 // filling the memory or ending the connection; nothing is lost.
 // clause: O4
