@@ -244,18 +244,30 @@ func passing(err error) bool {
 	return false
 }
 
-// calls makes calls that may not be repeated, each with an id of its own. The
-// error is one that a fault does not explain.
+// calls makes calls that may not be repeated, each with an id of its own, small and
+// large, with more time or less. The error is one that a fault does not explain.
 func calls(ctx context.Context, c *sabir.Client, who string, told func(id string, o outcome)) error {
 	if c == nil {
 		return nil
 	}
 	defer c.Close()
+	pad := make([]byte, 300<<10)
 	for n := 0; ctx.Err() == nil; n++ {
 		id := fmt.Sprintf("%s-%d", who, n)
-		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-		_, err := sabir.Do[sabir.None](short, c, "history.run", callID{id})
+		params, patience := callID{ID: id}, 2*time.Second
+		switch n % 8 {
+		case 3:
+			params.Pad = pad[:rand.IntN(len(pad))]
+		case 5:
+			patience = rand.N(20 * time.Millisecond)
+		}
+		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		begun := time.Now()
+		_, err := sabir.Do[sabir.None](short, c, "history.run", params)
 		cancel()
+		if took := time.Since(begun); took > patience+3*time.Second {
+			return fmt.Errorf("call %s took %v, and had %v: %w", id, took, patience, err)
+		}
 		switch {
 		case err == nil:
 			told(id, answered)

@@ -62,7 +62,10 @@ func runHub(ctx context.Context, dir string) error {
 
 type (
 	number struct{ N int }
-	callID struct{ ID string }
+	callID struct {
+		ID  string
+		Pad []byte `sabir:",optional"`
+	}
 )
 
 // newService publishes numbers at a pace, and notes each that it is about to, and
