@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 STALL = 10.0  # without progress of what is sent [O5]
 FULL = 16 << 20
+HOLD = 0.1  # how long a notification waits for others to end, and holds up what is behind it
+AHEAD = 16  # items that a handler with `def` makes at once
+PATIENCE = 0.001  # how long the first of them waits for the others
 
 
 class Connection(asyncio.Protocol):
@@ -35,7 +38,9 @@ class Connection(asyncio.Protocol):
         self.reading = self.scheduled = False
         self.done: "asyncio.Future[None]" = self.loop.create_future()
         self.stalled: Optional[asyncio.TimerHandle] = None
-        self.eof_pending = False
+        self.written = 0  # bytes, ever
+        self.reader: Optional[asyncio.ReadTransport] = None
+        self.held: Optional[asyncio.TimerHandle] = None
 
     def begin(self, writer: asyncio.WriteTransport, caller: Caller) -> None:
         self.writer = writer
@@ -44,10 +49,12 @@ class Connection(asyncio.Protocol):
         core.unsent = writer.get_write_buffer_size
         core.on_run = self.run
         core.on_wake = self.wake
+        core.on_hold = self._hold
         self.server.connections.add(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if self.caller is None:
+            self.reader = cast(asyncio.ReadTransport, transport)
             sock = transport.get_extra_info("socket")
             self.begin(cast(asyncio.WriteTransport, transport), self.server.identify(sock))
 
@@ -66,7 +73,8 @@ class Connection(asyncio.Protocol):
         self.lost()
 
     def pause_writing(self) -> None:
-        self._watch(-1)
+        if self.stalled is None:
+            self._watch(-1)
 
     def resume_writing(self) -> None:
         self.core.pump()
@@ -74,11 +82,13 @@ class Connection(asyncio.Protocol):
 
     def _watch(self, before: int) -> None:
         """Ends a connection of which nothing could be sent for too long."""
+        self.stalled = None
         left = self.writer.get_write_buffer_size() if self.writer and not self.done.done() else 0
-        if left and left == before:
+        sent = self.written - left  # which grows also where there is always the same left
+        if left and sent == before:
             self.abort()
         elif left:
-            self.stalled = self.loop.call_later(STALL, self._watch, left)
+            self.stalled = self.loop.call_later(STALL, self._watch, sent)
 
     def wake(self) -> None:
         """Something was published, perhaps in another thread."""
@@ -87,9 +97,9 @@ class Connection(asyncio.Protocol):
             if threading.get_ident() == self.server.thread:
                 self.loop.call_soon(self._pump)
             else:
-                self._from_thread(self._pump)
+                self.from_thread(self._pump)
 
-    def _from_thread(self, does: Callable[..., object], *args: Any) -> None:
+    def from_thread(self, does: Callable[..., object], *args: Any) -> None:
         try:
             self.loop.call_soon_threadsafe(does, *args)
         except RuntimeError:
@@ -98,14 +108,32 @@ class Connection(asyncio.Protocol):
     def _pump(self) -> None:
         self.scheduled = False
         if not self.done.done():
+            if self.held is not None and self.core.vacant:
+                self._go_on()
             self.core.pump()
             self.flush()
+
+    def _hold(self) -> None:
+        if self.reader is not None:
+            self.reader.pause_reading()
+        self.held = self.loop.call_later(HOLD, self._go_on)
+
+    def _go_on(self) -> None:
+        """Goes on behind a notification that was held, since there is room for it or it has waited enough."""
+        if self.held is not None:
+            self.held.cancel()
+            self.held = None
+        if not self.done.done() and self.core.go_on() and self.reader is not None:
+            self.reader.resume_reading()
+        self.flush()
 
     def flush(self) -> None:
         if self.reading or self.writer is None or self.done.done():
             return
         if self.core.out:
-            self.writer.write(self.core.take())
+            data = self.core.take()
+            self.written += len(data)
+            self.writer.write(data)
             if self.writer.get_write_buffer_size() > FULL:
                 self.abort()
                 return
@@ -124,8 +152,9 @@ class Connection(asyncio.Protocol):
         if not self.done.done():
             self.done.set_result(None)
             self.server.connections.discard(self)
-            if self.stalled:
-                self.stalled.cancel()
+            for timer in (self.stalled, self.held):
+                if timer is not None:
+                    timer.cancel()
             if self.writer is not None:
                 self.core.close()
 
@@ -201,9 +230,9 @@ class Connection(asyncio.Protocol):
         try:
             result = work()
         except BaseException as e:
-            self._from_thread(self._returned, run.fail, e)
+            self.from_thread(self._returned, run.fail, e)
         else:
-            self._from_thread(self._returned, run.finish, result)
+            self.from_thread(self._returned, run.finish, result)
 
     def _returned(self, tell: Callable[[Any], None], what: Any) -> None:
         tell(what)
@@ -246,20 +275,83 @@ async def _items(connection: Connection, source: Union[Iterator[Any], AsyncItera
     if isinstance(source, collections.abc.AsyncIterable):
         async for item in source:
             yield item
+            connection.wake()  # it is sent at the end of this turn, with others, however long the next one takes
         return
-    iterator: Iterator[Any] = iter(source)
-    while True:  # some at once: a change of threads costs more than most items
-        batch, ended = await connection.loop.run_in_executor(connection.server.threads, _batch, iterator)
-        for item in batch:
-            yield item
-        if ended:
-            return
+    ahead = _Ahead(connection, iter(source))
+    try:
+        while True:
+            items = await ahead.take()
+            for item in items:
+                yield item
+            if not items:
+                break
+    finally:
+        ahead.left = True
+    if ahead.failure is not None:
+        raise ahead.failure
 
 
-def _batch(iterator: Iterator[Any]) -> Any:
-    items: List[Any] = []
-    for item in iterator:
-        items.append(item)
-        if len(items) == 16:
-            return items, False
-    return items, True
+class _Ahead:
+    """Items of an iterator that may block, made in a thread: some at once, for a change of threads costs more than most
+    items, but each can be taken as soon as it is there."""
+
+    def __init__(self, connection: Connection, iterator: Iterator[Any]) -> None:
+        self.connection, self.iterator = connection, iterator
+        self.context = contextvars.copy_context()
+        self.lock = threading.Lock()
+        self.items: List[Any] = []
+        self.making = self.eager = self.ended = self.left = False
+        self.failure: Optional[BaseException] = None
+        self.waiting: "Optional[asyncio.Future[None]]" = None
+
+    async def take(self) -> List[Any]:
+        """Those that are there, at least one; none at the end."""
+        while True:
+            with self.lock:
+                items, self.items = self.items, []
+                if items or self.ended and not self.making:
+                    return items
+                if not self.making:
+                    self.making, self.eager = True, False
+                    self.connection.server.threads.submit(self.context.copy().run, self._make)  # the thread before may still be in the other
+                self.waiting = waiting = self.connection.loop.create_future()
+            self.connection.flush()
+            clock = None if self.eager else self.connection.loop.call_later(PATIENCE, self._look)
+            try:
+                await waiting
+            finally:
+                if clock is not None:
+                    clock.cancel()
+
+    def _look(self) -> None:
+        """Takes no more time to collect some."""
+        with self.lock:
+            self.eager = True
+            there = self.waiting is not None and bool(self.items)
+        if there:
+            self._tell()
+
+    def _make(self) -> None:
+        for n in range(1, AHEAD + 1):
+            try:
+                item = next(self.iterator)
+            except BaseException as e:
+                self.failure = None if isinstance(e, StopIteration) else e
+                self.ended = True
+                self._put([], True)
+                return
+            self._put([item], n == AHEAD)
+            if self.left:
+                return
+
+    def _put(self, items: List[Any], last: bool) -> None:
+        with self.lock:
+            self.items += items
+            self.making = not last
+            tell = self.waiting is not None and (last or self.eager)
+        if tell:
+            self.connection.from_thread(self._tell)
+
+    def _tell(self) -> None:
+        if self.waiting is not None and not self.waiting.done():
+            self.waiting.set_result(None)

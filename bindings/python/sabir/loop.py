@@ -36,6 +36,7 @@ class Transport(asyncio.Transport):
         self.loop, self.sock, self.protocol = loop, sock, protocol
         self.unsent = bytearray()
         self.reading, self.closing, self.lost, self.paused = True, False, False, False
+        self.held = False  # its reading, by who serves it
         self.high = 64 << 10
         self.watched = 0  # the events that the selector knows
 
@@ -123,6 +124,15 @@ class Transport(asyncio.Transport):
         """Ends it for the exception that is being handled."""
         log.exception("a connection was ended")
         self.abort()
+
+    def pause_reading(self) -> None:
+        self.held = self.held or self.reading
+        self._stop_reading()
+
+    def resume_reading(self) -> None:
+        if self.held and not self.closing:
+            self.held, self.reading = False, True
+            self._watch()
 
     def _stop_reading(self) -> None:
         if self.reading:

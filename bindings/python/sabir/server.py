@@ -5,8 +5,8 @@ Bytes go in by `receive`, come out by `take`; calls to run are handed to the hos
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import Any, Callable, Dict, List, Optional
+from collections import OrderedDict, deque
+from typing import Any, Callable, Deque, Dict, List, Optional
 
 from . import errors
 from .caller import Caller, on_behalf
@@ -41,8 +41,11 @@ class ServerCore:
         self.running = 0
         self.subscriptions = 0
         self.streams: "OrderedDict[Run, None]" = OrderedDict()
+        self.held: Optional[Request] = None  # a notification that waits for others to end
+        self.behind: Deque[bytes] = deque()  # what came after it
         self.on_run: Callable[[Run], None] = lambda run: run.fail(RuntimeError("no host"))
         self.on_wake: Callable[[], None] = lambda: None  # any thread: there is something to pump
+        self.on_hold: Callable[[], None] = lambda: None  # reads no more until `go_on` lets it
         self.unsent: Callable[[], int] = lambda: 0  # what the host could not send yet
         self.stats.connections += 1
 
@@ -59,11 +62,40 @@ class ServerCore:
                 self.closing = True
                 return
         try:
-            for line in self.lines.feed(data):
+            lines = self.lines.feed(data)
+        except TooLarge as e:
+            self._end(e)
+        else:
+            self._lines(lines)
+
+    def _lines(self, lines: List[bytes]) -> None:
+        try:
+            for n, line in enumerate(lines):
+                if self.held is not None:
+                    self.behind.extend(lines[n:])
+                    return
                 self._line(line)
         except (errors.ParseError, TooLarge) as e:
-            self._answer(None, error=to_wire(e))
-            self.closing = True
+            self._end(e)
+
+    def _end(self, e: Refused) -> None:
+        self._answer(None, error=to_wire(e))
+        self.closing = True
+
+    def go_on(self) -> bool:
+        """Starts the notification that was held, and what is behind it; False: another one is held. It is lost if there is
+        still no room: what takes up all of it may wait for what is behind."""
+        q, self.held = self.held, None
+        if q is not None and not self.closing:
+            self._request(q, False)
+        while self.behind and self.held is None:
+            self._lines([self.behind.popleft()])
+        return self.held is None
+
+    @property
+    def vacant(self) -> bool:
+        """Whether a notification may start: some room is left for calls, which would be refused."""
+        return self.running < LIMITS["in_flight"] * 3 // 4
 
     def eof(self) -> None:
         """The peer has ended its output: what it asked for is answered, then the connection ends. [F1] [O6]"""
@@ -122,10 +154,14 @@ class ServerCore:
         elif m.fault:
             self._answer(None, error=to_wire(InvalidRequest(m.fault)))
 
-    def _request(self, q: Request) -> None:
+    def _request(self, q: Request, patient: bool = True) -> None:
         answered = "id" in q.raw
         if not answered and q.method.startswith("rpc."):
             self._told(q)
+            return
+        if not answered and patient and not self.vacant:
+            self.held = q  # nobody would hear that it was refused [M6]
+            self.on_hold()
             return
         if answered and q.id in self.calls:
             self._answer(q.id, error=to_wire(InvalidRequest("the id is still in flight", {"member": "id"})))
@@ -322,6 +358,8 @@ class ServerCore:
         else:
             self.subscriptions -= 1
             self.stats.subscriptions -= 1
+        if self.held is not None:
+            self.on_wake()
         if self.ended or self.draining:
             self._maybe_close()
 

@@ -8,8 +8,7 @@ import signal
 import socket
 import struct
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Callable, Optional, Sequence, Set
+from typing import Any, Callable, Optional, Sequence, Set, cast
 
 from .address import Socket
 from .caller import Caller
@@ -17,6 +16,7 @@ from .connection import Connection
 from .loop import Loop, run
 from .offer import Offer
 from .service import Service
+from .threads import Threads
 
 GRACE = 10.0  # for calls in flight when the service stops [O9]
 THREADS = 256
@@ -31,7 +31,7 @@ class Server:
         self.offer = Offer(list(services), product, version)
         self.level = level
         self.connections: Set[Connection] = set()
-        self.threads = ThreadPoolExecutor(THREADS, "sabir")
+        self.threads = Threads(THREADS)
         self.deafen: Callable[[], object] = lambda: None  # ends listening
         self.socket: Optional[Socket] = None
 
@@ -84,12 +84,15 @@ class Server:
             await asyncio.wait([c.done for c in self.connections], timeout=1)
         for c in list(self.connections):
             c.abort()
-        self.threads.shutdown(wait=False)
+        self.threads.close()
 
 
 class _Input(asyncio.Protocol):
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.connection.reader = cast(asyncio.ReadTransport, transport)
 
     def data_received(self, data: bytes) -> None:
         self.connection.data_received(data)

@@ -1,0 +1,126 @@
+"""Handlers that take their time: what they have made is sent, what is asked of them is done, and they hold up no end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+import unittest
+
+from support import Serving, wait_for
+
+import sabir
+
+SERVICE = """
+import asyncio, dataclasses, sabir, sabir.serving, threading, time
+from typing import AsyncIterator, Iterator
+
+sabir.serving.Server.close.__defaults__ = (0.2,)
+
+@dataclasses.dataclass
+class Count:
+    n: int
+
+lock = threading.Lock()
+noted = 0
+s = sabir.Service("slow")
+
+@s.method()
+def note() -> None:
+    global noted
+    time.sleep(0.001)
+    with lock:
+        noted += 1
+
+@s.method()
+async def count() -> Count:
+    return Count(noted)
+
+@s.method()
+def hang() -> None:
+    time.sleep(600)
+
+@s.method()
+def drips() -> Iterator[Count]:
+    yield Count(1)
+    yield Count(2)
+    time.sleep(600)
+    yield Count(3)
+
+@s.method()
+async def async_drips() -> AsyncIterator[Count]:
+    yield Count(1)
+    yield Count(2)
+    await asyncio.sleep(600)
+    yield Count(3)
+
+@s.method()
+def fails() -> Iterator[Count]:
+    for n in range(20):
+        yield Count(n)
+    raise RuntimeError("a secret of the service")
+
+sabir.serve(s)
+"""
+
+
+class Handlers(Serving):
+    def test_items(self) -> None:
+        """Items are sent when they are made, whatever comes after them."""
+        self.serve("slow", SERVICE)
+        with sabir.connect("slow") as c:
+            for name in ("slow.drips", "slow.async_drips"):
+                before = time.monotonic()
+                items = c.items(name)
+                self.assertEqual([next(items)["n"], next(items)["n"]], [1, 2])
+                items.close()  # type: ignore[attr-defined]
+                self.assertLess(time.monotonic() - before, 10, name)
+            got = []
+            with self.assertRaises(sabir.Internal):
+                for item in c.items("slow.fails"):
+                    got.append(item["n"])
+            self.assertEqual(got, list(range(20)))
+
+    def test_notifications(self) -> None:
+        """More notifications than may run at once wait for each other, since nobody hears of one that is refused. [M6]"""
+        self.serve("slow", SERVICE)
+        with sabir.connect("slow") as c:
+            for _ in range(3000):
+                c.notify("slow.note")
+            self.assertLessEqual(c.call("slow.count")["n"], 3000)
+            wait_for(lambda: c.call("slow.count")["n"] == 3000)
+
+    def test_notifications_that_hang(self) -> None:
+        """They hold up the others not for ever."""
+        self.serve("slow", SERVICE)
+        with sabir.connect("slow") as c:
+            for _ in range(135):
+                c.notify("slow.hang")
+            self.assertEqual(c.call("rpc.ping", timeout=15), {})
+            self.assertEqual(c.call("rpc.stats", timeout=15)["in_flight"], 128)
+
+    def test_notifications_in_a_loop_of_ones_own(self) -> None:
+        """The same with the transports of asyncio."""
+        self.serve("slow", SERVICE.replace("sabir.serve(s)", "asyncio.run(sabir.serve_async(s))"))
+
+        async def main() -> None:
+            async with sabir.connect_async("slow") as c:
+                for _ in range(2000):
+                    await c.notify("slow.note")
+                while (await c.call("slow.count"))["n"] < 2000:
+                    await asyncio.sleep(0.02)
+        asyncio.run(asyncio.wait_for(main(), 30))
+
+    def test_end(self) -> None:
+        """A handler that hangs does not keep the service from ending. [O9]"""
+        p = self.serve("slow", SERVICE)
+        with sabir.connect("slow") as c:
+            c.notify("slow.hang")
+            wait_for(lambda: c.call("rpc.stats")["in_flight"] == 1)
+            p.send_signal(signal.SIGTERM)
+            p.communicate(timeout=15)
+            self.assertEqual(p.returncode, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
