@@ -2,179 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from typing import Any, Dict, Iterator, Optional, Tuple, Type, TypeVar
 
-from . import link, trust
-from .address import default, parse
-from .clientcore import MAX_WINDOW, WINDOW, ClientCore, Event, Pending, Position, find, late, passing, pauses, prepare, repeatable, unanswered
+from .address import default
+from .clientconnection import Connection
+from .clientcore import MAX_WINDOW, WINDOW, Event, Position, crowding, find, late, left, passing, pauses, prepare, repeatable
 from .description import Description
-from .errors import Cancelled, Draining, OutcomeUnknown, ParseError, SabirError, TooLarge, Unavailable
-from .scram import Scram
+from .errors import Draining, OutcomeUnknown, SabirError, Unavailable
 
 C = TypeVar("C", bound="Client")
 TRIES = 3
-CONNECT = 10.0
-
-
-class _Connection:
-    def __init__(self, address: str, descriptions: Dict[str, Description], timeout: Optional[float]) -> None:
-        a = parse(address)
-        self.known = trust.Trust(a) if a.kind == "tls" else None
-        self.link = link.dial(a, timeout if timeout is not None else CONNECT)
-        self.core = ClientCore(descriptions)
-        self.lock = threading.Lock()  # of the core and of what is below
-        self.changed = threading.Condition(self.lock)
-        self.reading = False
-        self.waiting = 0  # threads that wait for the one that reads
-        self.sending = threading.Lock()
-        if a.kind in ("tcp", "tls"):
-            try:
-                self._login(a)
-            except BaseException:
-                self.link.close()
-                raise
-
-    def _login(self, a: Any) -> None:
-        """Proves both ends to each other before anything else is sent. [K2] [K9]"""
-        binding = None
-        if self.known is not None:
-            assert isinstance(self.link, link.TLSLink)
-            certificate = self.link.sock.getpeercert(True)
-            assert certificate
-            binding = self.known.judge(certificate)
-        scram = Scram(*trust.secret_for(a), binding)
-        answer = self.call("rpc.auth", {"mechanism": scram.mechanism, "data": scram.first()}, CONNECT)
-        answer = self.call("rpc.auth", {"data": scram.final(str(answer.get("data")))}, CONNECT)
-        scram.check(str(answer.get("data")))
-        if self.known is not None:
-            self.known.proved(str(self.call("rpc.info", {}, CONNECT).get("next") or ""))
-
-    def call(self, method: str, params: Dict[str, Any], timeout: Optional[float]) -> Any:
-        p = self.start(method, params, None, None, None, None)
-        self.wait(p, None if timeout is None else time.monotonic() + timeout)
-        if p.error:
-            raise p.error
-        return p.result
-
-    def start(self, method: str, params: Dict[str, Any], member: Any, window: Optional[int], since: Optional[Tuple[str, int]],
-              timeout: Optional[float]) -> Pending:
-        """Sends a request; Unavailable if it surely was not."""
-        with self.sending:
-            with self.lock:
-                if self.core.closed or self.core.goaway:
-                    raise unanswered(self.core.closed or Draining("the service is stopping"))
-                p = self.core.request(method, params, member, window, since, timeout)
-                data = self.core.take()
-            self._send(data)
-        return p
-
-    def flush(self) -> None:
-        with self.sending:
-            with self.lock:
-                data = self.core.take()
-            if data:
-                self._send(data)
-
-    def _send(self, data: bytes) -> None:
-        try:
-            self.link.send(data)
-        except (OSError, ValueError) as e:
-            with self.lock:
-                self.core.lose(e)
-                self.changed.notify_all()
-
-    def wait(self, p: Pending, deadline: Optional[float]) -> None:
-        """Returns when something has become of a call; DeadlineExceeded."""
-        while not p.done and not p.events:
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                with self.lock:
-                    self.core.cancel(p)
-                self.flush()
-                raise late()
-            with self.lock:
-                if p.done or p.events:  # who reads has it by now
-                    return
-                if self.reading:
-                    self.waiting += 1
-                    try:
-                        self.changed.wait(left)
-                    finally:
-                        self.waiting -= 1
-                    continue
-                self.reading = True
-            self._read(left)
-
-    def _read(self, timeout: Optional[float]) -> None:
-        lost: Optional[Exception] = None
-        data = b""
-        try:
-            data = self.link.recv(timeout)
-            if not data:
-                lost = ConnectionError("the service ended the connection")
-        except TimeoutError:
-            pass
-        except (OSError, ValueError) as e:
-            lost = e
-        finally:
-            with self.lock:
-                self.reading = False
-                if data:
-                    try:
-                        self.core.receive(data)
-                    except (ParseError, TooLarge) as e:
-                        lost = e
-                        self.link.close()
-                if lost is not None:
-                    self.core.lose(lost)
-                if self.waiting:
-                    self.changed.notify_all()
-        if self.core.out:
-            self.flush()
-
-    def took(self, p: Pending, e: Event[Any]) -> None:
-        with self.lock:
-            self.core.took(p, e)
-            more = bool(self.core.out)
-        if more:
-            self.flush()
-
-    def leave(self, p: Pending) -> None:
-        with self.lock:
-            self.core.cancel(p)
-            if not p.done:
-                p.end(error=Cancelled("cancelled"))
-            self.changed.notify_all()
-        self.flush()
-
-    def retire(self) -> None:
-        """Closes it unless somebody waits for an answer, who has it to the end."""
-        with self.lock:
-            if self.core.pending:
-                return
-            self.core.lose(ConnectionError("closed"))  # whoever comes now has sent nothing
-        self.link.close()
-
-    def close(self) -> None:
-        with self.lock:
-            self.core.lose(ConnectionError("closed"))
-            self.changed.notify_all()
-        self.link.close()
 
 
 class Client:
     """A client of one address. The connection is made with the first call, and again when it is lost; a call that was
-    sent and not answered is repeated only if its member is readonly or idempotent. [M10]"""
+    sent and not answered is repeated only if its member is readonly or idempotent [M10]. One that is refused because too
+    many others of the client are under way waits for one of them to be answered and is sent again. After a fork the child
+    has a connection of its own."""
 
     def __init__(self, address: Optional[str] = None, *descriptions: Description, timeout: Optional[float] = None) -> None:
         self.address = default(address)
         self.timeout = timeout
         self.descriptions = {d.name: d for d in descriptions}
-        self._lock = threading.Lock()
-        self._now: Optional[_Connection] = None
-        self._closed = False
+        self._lock, self._pid = threading.Lock(), os.getpid()
+        self._now: Optional[Connection] = None
+        self._closed = threading.Event()
 
     def __enter__(self: C) -> C:
         return self
@@ -184,9 +39,8 @@ class Client:
 
     def close(self) -> None:
         """Ends the connection, and the calls under way in other threads."""
-        with self._lock:
-            self._closed = True
-            now, self._now = self._now, None
+        self._closed.set()
+        now, self._now = self._now, None
         if now:
             now.close()
 
@@ -200,32 +54,47 @@ class Client:
         timeout = self.timeout if timeout is None else timeout
         deadline = None if timeout is None else time.monotonic() + timeout
         member, sent = prepare(self.descriptions, method, params, named)
-        for tries in range(TRIES, -1, -1):
+        tries = TRIES
+        while True:
             c = self._now
-            if c is None or c.core.closed or c.core.goaway:
+            if c is None or not c.usable:
                 c = self._connection(deadline)
             try:
-                p = c.start(method, sent, member, None, None, _left(deadline))
+                p = c.start(method, sent, member, None, None, deadline)
             except Unavailable:
                 if not tries:
                     raise
+                tries -= 1
                 continue
-            c.wait(p, deadline)
+            try:
+                c.wait(p, deadline)
+            except BaseException:
+                c.leave(p)
+                raise
             if p.error is None:
                 return p.result
+            if crowding(p.error):
+                if not c.turn(p, deadline):
+                    raise p.error
+                continue
             again = isinstance(p.error, Draining) or isinstance(p.error, OutcomeUnknown) and c.core.heard and self._repeatable(method)
             if not again or not tries:
                 raise p.error
+            tries -= 1
             self._drop(c)
-        raise AssertionError("not reached")
 
-    def notify(self, method: str, params: Optional[Dict[str, Any]] = None, **named: Any) -> None:
-        """Makes a call that is not answered. [M6]"""
+    def notify(self, method: str, params: Optional[Dict[str, Any]] = None, *, timeout: Optional[float] = None, **named: Any) -> None:
+        """Makes a call that is not answered [M6]. It waits while the service does not read what was sent before."""
+        timeout = self.timeout if timeout is None else timeout
+        deadline = None if timeout is None else time.monotonic() + timeout
         _, sent = prepare(self.descriptions, method, params, named)
-        c = self._connection(None)
-        with c.lock:
-            c.core.notify(method, sent)
-        c.flush()
+        for tries in range(TRIES, -1, -1):
+            try:
+                self._connection(deadline).notify(method, sent, deadline)
+                return
+            except Unavailable:
+                if not tries or self._now is None or self._now.usable:
+                    raise
 
     def items(self, method: str, params: Optional[Dict[str, Any]] = None, *, window: int = WINDOW, timeout: Optional[float] = None,
               **named: Any) -> Iterator[Any]:
@@ -233,7 +102,7 @@ class Client:
         member, sent = prepare(self.descriptions, method, params, named)
         deadline = None if timeout is None else time.monotonic() + timeout
         c = self._connection(deadline)
-        p = c.start(method, sent, member, min(window, MAX_WINDOW), None, _left(deadline))
+        p = c.start(method, sent, member, min(window, MAX_WINDOW), None, deadline)
         try:
             while True:
                 c.wait(p, deadline)
@@ -262,9 +131,9 @@ class Client:
                 c = self._connection(None)
                 p = c.start(method, sent, member, min(window, MAX_WINDOW), at.since, None)
             except Exception as e:
-                if not at.ever or not passing(e) or self._closed:
+                if not at.ever or not passing(e) or self._closed.is_set():
                     raise
-                time.sleep(next(waits))
+                self._closed.wait(next(waits))
                 continue
             try:
                 while True:
@@ -280,31 +149,39 @@ class Client:
                     c.leave(p)
             if p.error is None:
                 return
-            if not at.ever or not passing(p.error) or self._closed:
+            if not at.ever or not passing(p.error) or self._closed.is_set():
                 raise p.error
             if at.up:
                 at.up, waits = False, pauses()
                 yield Event("down", error=p.error)
-            time.sleep(next(waits))
+            self._closed.wait(next(waits))
 
     def describe(self, service: str) -> Dict[str, Any]:
         """The description of a service, as [D1] has it."""
         tree: Dict[str, Any] = self.call("rpc.describe", service=service)["services"][0]
         return tree
 
-    def _connection(self, deadline: Optional[float]) -> _Connection:
-        with self._lock:
-            if self._closed:
-                raise Unavailable("the client is closed")
+    def _connection(self, deadline: Optional[float]) -> Connection:
+        if self._pid != os.getpid():  # another thread of the parent may have had the lock
+            self._lock, self._pid, self._now = threading.Lock(), os.getpid(), None
+        time_left = left(deadline)
+        if not self._lock.acquire(timeout=-1 if time_left is None else time_left):
+            raise late()
+        try:
             c = self._now
-            if c is None or c.core.closed or c.core.goaway:
+            if not self._closed.is_set() and (c is None or not c.usable):
                 if c is not None:
                     c.retire()
-                left = _left(deadline)
-                self._now = c = _Connection(self.address, self.descriptions, left)
+                self._now = c = Connection(self.address, self.descriptions, left(deadline))
+            if self._closed.is_set() or c is None:
+                if c is not None:
+                    c.close()
+                raise Unavailable("the client is closed")
             return c
+        finally:
+            self._lock.release()
 
-    def _drop(self, c: _Connection) -> None:
+    def _drop(self, c: Connection) -> None:
         with self._lock:
             if self._now is c:
                 self._now = None
@@ -318,15 +195,6 @@ class Client:
             return repeatable(self.describe(method.partition(".")[0]), method)
         except SabirError:
             return False
-
-
-def _left(deadline: Optional[float]) -> Optional[float]:
-    if deadline is None:
-        return None
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise late()
-    return left
 
 
 def connect(address: Optional[str] = None, *descriptions: Description, timeout: Optional[float] = None) -> Client:

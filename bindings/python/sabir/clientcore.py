@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import time
 from collections import deque
 from typing import Any, Callable, Deque, Dict, Generic, Iterator, List, Optional, Tuple, TypeVar
 
 from . import errors, tree
 from .codec import dump_value, load_result
 from .description import Description, Member
-from .errors import DeadlineExceeded, InvalidResult, OutcomeUnknown, Refused, Unavailable, to_wire
+from .errors import Busy, DeadlineExceeded, InvalidResult, OutcomeUnknown, Refused, Unavailable, to_wire
 from .scalars import Codec
 from .tree import Tree
 from .wire import MAX_MESSAGE, Bad, Lines, Request, Response, classify, decode, encode, encode_request, is_int
@@ -21,6 +22,7 @@ from .wire import MAX_MESSAGE, Bad, Lines, Request, Response, classify, decode, 
 T = TypeVar("T")
 WINDOW = 256
 MAX_WINDOW = 1024
+TURN = 1.0  # seconds that a call which was refused waits for another to be answered
 
 
 @dataclasses.dataclass
@@ -55,6 +57,7 @@ class Pending:
         self.id, self.member, self.window = id, member, window
         self.events: Deque[Event[Any]] = _NONE if window is None else deque()
         self.taken = 0  # items, since credit was given last
+        self.amid = False  # others were under way when it was asked for
 
     def end(self, result: Any = None, error: Optional[Exception] = None) -> None:
         self.result, self.error, self.done = result, error, True
@@ -68,11 +71,14 @@ class ClientCore:
         self.limit = limit
         self.lines = Lines()
         self.out: List[bytes] = []
+        self.size = 0  # of it, in bytes
         self.pending: Dict[int, Pending] = {}
         self.last = 0
         self.goaway = False  # no new calls here [O9]
         self.closed: Optional[Exception] = None
         self.heard = False
+        self.turns: Deque[Callable[[], None]] = deque()  # of calls that were refused because too many are under way
+        self.answers = 0  # while there are some
 
     def request(self, method: str, params: Dict[str, Any], member: Optional[Member] = None, window: Optional[int] = None,
                 since: Optional[Tuple[str, int]] = None, timeout: Optional[float] = None) -> Pending:
@@ -81,12 +87,19 @@ class ClientCore:
             line = encode_request(id, method, params, self.limit)
         else:
             line = encode(_asked(id, method, params, window, since, timeout), self.limit)
-        p = self.pending[id] = Pending(id, member, window)  # only now: TooLarge leaves nothing behind [B1]
-        self.out.append(line)
+        p = Pending(id, member, window)
+        if self.pending:
+            p.amid = True
+        self.pending[id] = p  # only now: TooLarge leaves nothing behind [B1]
+        self._say(line)
         return p
 
     def notify(self, method: str, params: Dict[str, Any]) -> None:
-        self.out.append(encode({"jsonrpc": "2.0", "method": method, "params": params}, self.limit))
+        self._say(encode({"jsonrpc": "2.0", "method": method, "params": params}, self.limit))
+
+    def _say(self, line: bytes) -> None:
+        self.out.append(line)
+        self.size += len(line)
 
     def take(self) -> bytes:
         if len(self.out) == 1:
@@ -94,6 +107,7 @@ class ClientCore:
         else:
             data = b"".join(self.out)
         self.out.clear()
+        self.size = 0
         return data
 
     def receive(self, data: bytes) -> None:
@@ -109,13 +123,27 @@ class ClientCore:
                     p = self.pending.pop(id, None) if type(id) is int else None
                     if p is not None:
                         self._answered(p, o)
+                        if self.turns and p.window is None and not isinstance(p.error, Busy):
+                            self.answers += 1
+                            self.next_turn()
+
+    def next_turn(self) -> None:
+        if self.turns:
+            self.turns.popleft()()
+
+    def crowded(self) -> bool:
+        """Whether calls are under way, beside subscriptions and streams."""
+        return any(p.window is None for p in list(self.pending.values()))
+
+    def subscribed(self) -> bool:
+        return any(p.window is not None for p in list(self.pending.values()))
 
     def _message(self, o: Dict[str, Any]) -> None:
         m = classify(o)
         if isinstance(m, Request):
             if "id" in o:
                 no = errors.MethodNotFound(f"no {m.method}: this is a client", {"method": m.method})
-                self.out.append(encode({"jsonrpc": "2.0", "id": m.id, "error": to_wire(no)}))
+                self._say(encode({"jsonrpc": "2.0", "id": m.id, "error": to_wire(no)}))
             elif m.method == "rpc.item" or m.method == "rpc.live":
                 of = m.params.get("id")
                 p = self.pending.get(of) if type(of) is int else None
@@ -124,7 +152,7 @@ class ClientCore:
             elif m.method == "rpc.goaway":
                 self.goaway = True
         elif isinstance(m, Bad) and "id" in o:
-            self.out.append(encode({"jsonrpc": "2.0", "id": m.id, "error": to_wire(m.error)}))
+            self._say(encode({"jsonrpc": "2.0", "id": m.id, "error": to_wire(m.error)}))
 
     def _answered(self, p: Pending, o: Dict[str, Any]) -> None:
         try:
@@ -205,6 +233,8 @@ class ClientCore:
             for p in list(self.pending.values()):
                 p.end(error=OutcomeUnknown(f"no answer, outcome unknown: {why}"))
             self.pending.clear()
+            while self.turns:
+                self.next_turn()
 
 
 def _asked(id: int, method: str, params: Dict[str, Any], window: Optional[int], since: Optional[Tuple[str, int]],
@@ -275,6 +305,21 @@ def repeatable(service: Tree, method: str) -> bool:
     """Whether a description allows to repeat a call whose outcome is unknown. [M10]"""
     m = tree.member(service, method.partition(".")[2])
     return m is not None and bool(m.get("readonly") or m.get("idempotent"))
+
+
+def crowding(e: Optional[Exception]) -> bool:
+    """Whether a call was refused, so that it never started, because too much of this client is under way already."""
+    return isinstance(e, Busy) and e.params.get("limit") in ("in_flight", "queue")
+
+
+def left(deadline: Optional[float]) -> Optional[float]:
+    """How many seconds there are until then; DeadlineExceeded."""
+    if deadline is None:
+        return None
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        raise late()
+    return seconds
 
 
 def late() -> DeadlineExceeded:

@@ -25,7 +25,8 @@ class Link:
         """Some bytes, b'' at the end; TimeoutError."""
         raise NotImplementedError
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: memoryview, timeout: Optional[float]) -> int:
+        """Sends some bytes, and returns how many; TimeoutError if none can be."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -44,8 +45,12 @@ class SocketLink(Link):
             raise TimeoutError
         return self.sock.recv(CHUNK)
 
-    def send(self, data: bytes) -> None:
-        self.sock.sendall(data)
+    def send(self, data: memoryview, timeout: Optional[float]) -> int:
+        while True:
+            try:
+                return self.sock.send(data, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                await_room(self.sock.fileno(), timeout)
 
     def close(self) -> None:
         try:
@@ -79,16 +84,15 @@ class TLSLink(Link):
             except ssl.SSLWantWriteError:
                 self._wait(False, timeout)
 
-    def send(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
+    def send(self, data: memoryview, timeout: Optional[float]) -> int:
+        while True:
             try:
                 with self.lock:
-                    view = view[self.sock.send(view):]
+                    return self.sock.send(data)
             except ssl.SSLWantWriteError:
-                self._wait(False, None)
+                self._wait(False, timeout)
             except ssl.SSLWantReadError:
-                self._wait(True, None)
+                self._wait(True, timeout)
 
     def close(self) -> None:
         try:
@@ -106,6 +110,7 @@ class ChildLink(Link):
             raise Unavailable(f"exec:{command[0]}: {e.strerror}") from None
         assert self.child.stdin and self.child.stdout
         self.input, self.output = self.child.stdin.fileno(), self.child.stdout.fileno()
+        os.set_blocking(self.input, False)
         self.poll = select.poll()
         self.poll.register(self.output, select.POLLIN)
 
@@ -114,13 +119,16 @@ class ChildLink(Link):
             raise TimeoutError
         return os.read(self.output, CHUNK)
 
-    def send(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self.input, view):]
+    def send(self, data: memoryview, timeout: Optional[float]) -> int:
+        while True:
+            try:
+                return os.write(self.input, data)
+            except BlockingIOError:
+                await_room(self.input, timeout)
 
     def close(self) -> None:
         assert self.child.stdin and self.child.stdout
+        self.input = -1  # the number may be another file's soon
         self.child.stdin.close()
         try:
             self.child.wait(2)
@@ -132,6 +140,14 @@ class ChildLink(Link):
                 self.child.kill()
                 self.child.wait()
         self.child.stdout.close()
+
+
+def await_room(fd: int, timeout: Optional[float]) -> None:
+    """Waits until something can be written; TimeoutError."""
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    if not poll.poll(None if timeout is None else max(0.0, timeout) * 1000):
+        raise TimeoutError
 
 
 def loopback(host: str) -> None:

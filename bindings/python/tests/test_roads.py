@@ -20,7 +20,7 @@ from support import Serving, root, wait_for
 import probe
 import sabir
 import sabir.address
-import sabir.aio
+import sabir.aioconnection
 import sabir.link
 
 WRONG = """
@@ -228,8 +228,8 @@ class Blocking(Serving):
     def test_silence(self) -> None:
         """The system is told to find a peer that is gone. [O8]"""
         async def asynchronous(address: str) -> None:
-            with mock.patch("sabir.aio._login"):
-                c = await sabir.aio._dial(address, {})
+            with mock.patch("sabir.aioconnection._login"):
+                c = await sabir.aioconnection.dial(address, {})
             assert c.transport is not None
             self.assert_watched(c.transport.get_extra_info("socket"))
             c.close()
