@@ -215,6 +215,50 @@ describe('calls', { timeout: 60_000 }, () => {
     await refused
   })
 
+  test('what is refused because too many are under way is made again when one of them is answered', async (t) => {
+    const s = await serve(t)
+    const client = s.connect()
+    const peer = await s.peer()
+    const busy = async (limit) => peer.fail((await peer.hear()).id, 'rpc.Busy', { limit })
+    const alone = client.call('lounge.say')
+    await Promise.all([assert.rejects(alone, expected('rpc.Busy')), busy('in_flight')]) // and is not made again
+    const first = client.call('lounge.first')
+    const rest = ['a', 'b', 'c'].map((name) => client.call('lounge.' + name))
+    const { id } = await peer.hear()
+    await busy('in_flight')
+    await busy('queue')
+    const c = await peer.hear()
+    peer.answer(id, 1)
+    assert.equal(await first, 1)
+    const a = await peer.hear()
+    assert.equal(a.method, 'lounge.a')
+    peer.fail(a.id, 'lounge.Refused') // an answer, too
+    await assert.rejects(rest[0], expected('lounge.Refused'))
+    const b = await peer.hear()
+    peer.answer(b.id, 2)
+    peer.answer(c.id, 3)
+    assert.deepEqual(await Promise.all(rest.slice(1)), [2, 3])
+
+    const held = client.call('lounge.held')
+    const late = client.call('lounge.late')
+    await peer.hear()
+    await busy('in_flight')
+    await assert.rejects(late, expected('rpc.Busy')) // nobody is answered
+    const left = client.call('lounge.left', {}, { timeout: 50 })
+    await Promise.all([assert.rejects(left, expected('rpc.DeadlineExceeded')), busy('in_flight')])
+    const moved = client.call('lounge.moved')
+    await busy('in_flight')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    const lost = assert.rejects(held, unanswered(true))
+    peer.cut()
+    await lost
+    const next = await s.peer()
+    const { id: movedId, method } = await next.hear()
+    assert.equal(method, 'lounge.moved') // which was not started
+    next.answer(movedId, 4)
+    assert.equal(await moved, 4)
+  })
+
   test('params that are no JSON harm nobody else', async (t) => {
     const s = await serve(t)
     const client = s.connect()

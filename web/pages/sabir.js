@@ -13,20 +13,18 @@
 // watched goes on where it was. There are two failures: SabirError, the other side said no, and Unanswered, nobody said
 // anything. What goes over the wire is in spec/ of the project; [S12] and the like are its clauses.
 // @ts-check
-
 /** @import { CallOptions, Options, Position, WatchEvent, WatchOptions } from "./sabir" */
 
-/**
- * A request that is under way on a link, or waits for one.
+/** A request that is under way on a link, or waits for one.
  * @typedef {object} Request
  * @property {{method: string, params: object, timeout?: number, window?: number, since?: Position}} message
  * @property {boolean} [patient] it waits for a link as long as it takes
+ * @property {boolean} [beside] others were under way on its link when it was sent
  * @property {(method: string, params: any) => void} [told] of its items
  * @property {(answer: any, link: Link) => void} answered
  * @property {(why: Unanswered) => void} broken it was sent, and its link broke
  * @property {(why: Error) => void} ended there will be no answer
- * @property {Link} [link] on which it was sent
- * @property {number} [id] there
+ * @property {Link} [link] on which it was sent @property {number} [id] there
  * @property {any} [timer] of waiting
  */
 
@@ -66,8 +64,7 @@ class Client {
   /** @type {Link|null} */ #link = null; // the one for what comes, if
   #ready = false; // it takes requests
   /** @type {Set<Request>} */ #waiting = new Set();
-  #attempt = 0;
-  /** @type {any} */ #timer = 0;
+  /** @type {any} */ #timer = 0; #attempt = 0;
   /** @type {Error|null} */ #over = null;
 
   /** @param {string|URL} url @param {Options} options */
@@ -75,11 +72,7 @@ class Client {
     const at = new URL(url);
     const token = options.token ?? new URLSearchParams(at.hash.slice(1)).get("t");
     at.hash = "";
-    if (/^(http|ws)s?:$/.test(at.protocol)) {
-      at.protocol = at.protocol.replace("http", "ws");
-      at.pathname = "/";
-      at.search = "";
-    }
+    if (/^(http|ws)s?:$/.test(at.protocol)) Object.assign(at, { protocol: at.protocol.replace("http", "ws"), pathname: "/", search: "" });
     this.#url = at.href;
     // Who we are, or else whether we may do without: before that is answered nothing else is sent.
     this.#greeting = token ? { method: "rpc.auth", params: { token } } : { method: "rpc.ping", params: {} };
@@ -103,11 +96,11 @@ class Client {
         settle(x);
       };
       const abort = () => end(reject, signal?.reason);
-      /** @type {Request} */
-      const request = {
+      /** @type {Request} */ const request = {
         message: { method, params, timeout: timeout && timeout / 1000 },
         answered: (answer, link) => {
           const error = errorOf(answer);
+          if (error && link.turn(request, error)) return;
           if (error?.name !== "rpc.Draining") return error ? end(reject, error) : end(resolve, answer.result);
           link.leave(); // it was not started [E4], and the next server may do it
           this.#start(request);
@@ -130,9 +123,7 @@ class Client {
 
   /** What happens in a topic, state or table, from now on and for good: see WatchEvent.
    * @param {string} method @param {object} [params] @param {WatchOptions} [options] @returns {AsyncIterableIterator<WatchEvent<any>>} */
-  watch(method, params, options) {
-    return this.#watch(method, params, options, true);
-  }
+  watch(method, params, options) { return this.#watch(method, params, options, true); }
 
   /** The value of a state, and again each time it has changed.
    * @param {string} method @param {object} [params] @param {WatchOptions} [options] @returns {AsyncGenerator<any>} */
@@ -150,18 +141,13 @@ class Client {
       if (event.kind === "item") rows.set(event.key, event.value);
       else if (event.kind === "gone") rows.delete(event.key);
       else if (event.kind === "live") live = true;
-      else { // all rows come again, and then live [S17], [S18]
-        rows = new Map();
-        live = false;
-      }
+      else [rows, live] = [new Map(), false]; // all rows come again, and then live [S17], [S18]
       if (live) yield rows;
     }
   }
 
   /** Ends everything under way, for good. */
-  close() {
-    this.#end(new Unanswered("closed", false));
-  }
+  close() { this.#end(new Unanswered("closed", false)); }
 
   /** @param {string} method @param {object|undefined} params @param {WatchOptions|undefined} options @param {boolean} follow */
   #watch(method, params = {}, options = {}, follow) {
@@ -177,23 +163,21 @@ class Client {
     this.#waiting.add(request);
     if (request.patient) return;
     if (this.#timer) this.#dial(); // somebody waits for the answer
-    request.timer = setTimeout(() => {
-      this.#cancel(request);
-      request.ended(new Unanswered("no connection to " + this.#url, false));
-    }, this.#patience);
+    const late = () => this.#cancel(request).ended(new Unanswered("no connection to " + this.#url, false));
+    request.timer = setTimeout(late, this.#patience);
   }
 
   #cancel(/** @type {Request} */ request) {
     clearTimeout(request.timer);
     this.#waiting.delete(request);
     request.link?.cancel(request);
+    return request;
   }
 
   #dial() {
     this.#timer = clearTimeout(this.#timer); // none
     let since = Infinity; // when it was ready
-    /** @type {Request} */
-    const greeting = {
+    /** @type {Request} */ const greeting = {
       ...nobody,
       message: this.#greeting,
       answered: (answer) => {
@@ -202,14 +186,11 @@ class Client {
         since = Date.now();
         this.#ready = true;
         this.#onstate("connected");
-        for (const request of [...this.#waiting]) {
-          this.#cancel(request);
-          this.#start(request);
-        }
+        for (const request of [...this.#waiting]) this.#start(this.#cancel(request));
       },
     };
-    /** @param {Error} why @param {Request[]} [orphans] */
-    const gone = (why, orphans) => {
+    /** @param {Error} why @param {Request[]} [orphans] @param {Request[]} [refused] */
+    const gone = (why, orphans, refused) => {
       if (orphans) this.#links.delete(link);
       if (link === this.#link && !this.#over) {
         this.#link = null;
@@ -221,6 +202,7 @@ class Client {
       }
       const broke = new Unanswered(why.message, true);
       for (const request of orphans ?? []) this.#over ? request.ended(broke) : request.broken(broke);
+      for (const request of refused ?? []) this.#start(this.#cancel(request));
     };
     const link = (this.#link = new Link(this.#url, this.#WebSocket, greeting, gone));
     this.#links.add(link);
@@ -233,10 +215,7 @@ class Client {
     clearTimeout(this.#timer);
     for (const link of [...this.#links]) link.break(why);
     this.#onstate("closed", why);
-    for (const request of [...this.#waiting]) {
-      this.#cancel(request);
-      request.ended(why);
-    }
+    for (const request of [...this.#waiting]) this.#cancel(request).ended(why);
   }
 }
 
@@ -268,12 +247,9 @@ class Watch {
   /** @type {{resolve: (r: IteratorResult<WatchEvent<any>>) => void, reject: (why: any) => void}[]} */ #readers = [];
   #credit; // items that may still come without our asking for more
   /** @type {Position|undefined} */ #position; // in a topic, of what has come
-  #live = false;
-  #known = false; // it has been live
-  #attempt = 0;
-  /** @type {any} */ #timer = 0;
-  #over = false;
-  /** @type {any} */ #failure = null;
+  #live = false; #known = false; // known: it has been live
+  /** @type {any} */ #timer = 0; #attempt = 0;
+  /** @type {any} */ #failure = null; #over = false;
 
   /** @param {{start(r: Request): void, cancel(r: Request): void}} client @param {{method: string, params: object}} message
    * @param {WatchOptions} options @param {boolean} follow go on after the connection broke */
@@ -340,7 +316,6 @@ class Watch {
   }
 
   #abort = () => this.#stop(this.#signal?.reason);
-
   #stop(/** @type {any} */ why) {
     this.#queue = [];
     this.#client.cancel(this.#request);
@@ -374,7 +349,6 @@ class Watch {
     this.#readers.push({ resolve, reject });
     this.#serve();
   });
-
   /** Ends it: what leaving a loop does. @returns {Promise<IteratorResult<WatchEvent<any>>>} */
   async return() {
     this.#stop(null);
@@ -391,16 +365,17 @@ const deadline = 10_000; // ms for the answer
 class Link {
   #socket; #gone;
   /** @type {Map<number, Request>} */ #requests = new Map();
-  #id = 0;
+  /** @type {Set<Request>} */ #refused = new Set(); // because too many are under way: they wait for one of these
+  #answers = 0; #id = 0;
   #heard = Date.now();
   #asked = 0; // when we did, if that was after the last word
   /** @type {any} */ #timer = 0;
-  #broken = false;
-  #left = false;
+  #broken = false; #left = false;
   /** @type {Error|undefined} */ #said; // by the other side, about all of it
 
   /** @param {string} url @param {any} WebSocket @param {Request} greeting
-   * @param {(why: Error, orphans?: Request[]) => void} gone it takes no more requests; with orphans, it answers no more */
+   * @param {(why: Error, orphans?: Request[], refused?: Request[]) => void} gone it takes no more requests; with orphans,
+   * it answers no more, and those refused were not started */
   constructor(url, WebSocket, greeting, gone) {
     this.#gone = gone;
     this.#socket = new WebSocket(url);
@@ -418,12 +393,13 @@ class Link {
   send(request) {
     const id = ++this.#id;
     this.#write({ id, ...request.message });
-    this.#requests.set(id, Object.assign(request, { id, link: this }));
+    this.#requests.set(id, Object.assign(request, { id, link: this, beside: this.#requests.size > 0 }));
   }
 
   /** Ends a request, whose answer still comes. [S7] @param {Request} request */
-  cancel({ id = 0 }) {
-    if (!this.#requests.has(id)) return;
+  cancel(request) {
+    const { id = 0 } = request;
+    if (this.#refused.delete(request) || !this.#requests.has(id)) return;
     this.#requests.set(id, nobody);
     this.#write({ method: "rpc.cancel", params: { id } });
   }
@@ -433,6 +409,19 @@ class Link {
     const there = this.#requests.has(id);
     if (there) this.#write({ method: "rpc.more", params: { id, n } });
     return there;
+  }
+
+  /** Has a call that was refused because too many are under way made again when another one is answered, but does not wait
+   * for long if none is. False: it was alone. @param {Request} request @param {SabirError} no */
+  turn(request, no) {
+    if (no.name !== "rpc.Busy" || !["in_flight", "queue"].includes(no.params.limit)) return false;
+    const others = [...this.#requests.values()].some((r) => !r.told);
+    const wait = (/** @type {number} */ answers) => {
+      request.timer = setTimeout(() => (this.#answers > answers ? wait(this.#answers) : request.ended(no)), 1000);
+    };
+    if (others) wait(this.#refused.add(request) && this.#answers);
+    else if (request.beside) this.send(request); // they have been answered since
+    return others || !!request.beside;
   }
 
   /** Takes no more requests, and ends with the last that is under way. [O9] */
@@ -449,9 +438,10 @@ class Link {
     clearInterval(this.#timer);
     this.#socket.onmessage = this.#socket.onclose = null;
     this.#socket.close();
-    const orphans = [...this.#requests.values()];
+    const orphans = [...this.#requests.values()], refused = [...this.#refused];
     this.#requests.clear();
-    this.#gone(why, orphans);
+    this.#refused.clear();
+    this.#gone(why, orphans, refused);
   }
 
   #write(/** @type {object} */ message) {
@@ -479,7 +469,17 @@ class Link {
     if (!request) return;
     this.#requests.delete(m.id);
     request.answered(m, this);
+    if (!request.told && m.error?.data?.name !== "rpc.Busy") this.#next();
     if (this.#left) this.leave();
+  }
+
+  /** Makes the first call again that was refused, since another one is answered. */
+  #next() {
+    this.#answers++;
+    const [request] = this.#refused;
+    if (!this.#refused.delete(request)) return;
+    clearTimeout(request.timer);
+    this.send(request);
   }
 
   /** We offer nothing, and say so to who asks. @param {any} m */
