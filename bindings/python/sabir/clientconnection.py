@@ -97,7 +97,7 @@ class Connection:
                         self.core.pending.pop(p.id, None)
                     self._lose(e)
                 if unsent:
-                    raise unanswered(e) from None
+                    raise unanswered(self.core.closed or e) from None
                 return p
             if not sent:
                 with self.lock:
@@ -123,7 +123,7 @@ class Connection:
             except (OSError, ValueError) as e:
                 with self.lock:
                     self._lose(e)
-                raise unanswered(e) from None
+                raise unanswered(self.core.closed or e) from None
             if not sent:
                 raise late()
         finally:

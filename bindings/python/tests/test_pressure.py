@@ -157,6 +157,29 @@ class Pressure(Serving):
             p.send_signal(signal.SIGCONT)
             wait_for(lambda: c.call("load.count", timeout=20)["n"] >= sent)
 
+    def test_close(self) -> None:
+        """Threads that wait to send are told when the client is closed."""
+        p = self.load()
+        said: List[str] = []
+
+        def work() -> None:
+            try:
+                while True:
+                    c.notify("load.note", text="x" * 100000)
+            except sabir.Unavailable as e:
+                said.append(str(e))
+        c = sabir.connect("load")
+        c.call("load.echo", text="a")
+        p.send_signal(signal.SIGSTOP)
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(4)]
+        for t in threads:
+            t.start()
+        wait_for(lambda: c._now and c._now.rest)
+        c.close()
+        wait_for(lambda: len(said) == 4)
+        self.assertLessEqual(set(said), {"nobody answers: closed", "the client is closed"})
+        p.send_signal(signal.SIGCONT)
+
     def test_notifications_asyncio(self) -> None:
         p = self.load()
 
