@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .serving import Server
 
 STALL = 10.0  # without progress of what is sent [O5]
-FULL = 16 << 20
+FULL = 80 << 20  # bytes unsent that end a connection [O5]
 HOLD = 0.1  # how long a notification waits for others to end, and holds up what is behind it
 AHEAD = 16  # items that a handler with `def` makes at once
 PATIENCE = 0.001  # how long the first of them waits for the others

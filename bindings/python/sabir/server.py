@@ -19,6 +19,7 @@ from .tree import LEVELS
 from .wire import MAX_INT, Bad, Id, Lines, Request, classify, clip, decode, encode, encode_result, is_id
 
 SHORT = 64 << 10  # bytes unsent beyond which items wait in their streams [O4]
+RESULTS = 64 << 20  # and over which a result is dropped [O5]
 HELP = b"this is a Sabir service: one JSON object a line, such as {\"id\":1,\"method\":\"rpc.describe\"}\n"
 
 
@@ -321,7 +322,10 @@ class ServerCore:
         if run.answered:
             return
         try:
-            self._write(encode_result(run.id, result, self.version))
+            line = encode_result(run.id, result, self.version)
+            if self.size + self.unsent() + len(line) > RESULTS:
+                raise TooLarge(f"over {RESULTS} bytes wait to be read, with this result", {"limit": RESULTS})
+            self._write(line)
         except TooLarge as e:
             started = {"started": True} if run.member.kind == "method" else {}
             self.refuse(run, TooLarge(str(e), {**e.params, **started}))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import signal
+import socket
 import time
 import unittest
 
@@ -35,6 +38,21 @@ def note() -> None:
 @s.method()
 async def count() -> Count:
     return Count(noted)
+
+@dataclasses.dataclass
+class Text:
+    text: str
+
+go = asyncio.Event()
+
+@s.method()
+async def release() -> None:
+    go.set()
+
+@s.method()
+async def large() -> Text:
+    await go.wait()
+    return Text("x" * 4000000)
 
 @s.method()
 def hang() -> None:
@@ -80,6 +98,28 @@ class Handlers(Serving):
                 for item in c.items("slow.fails"):
                     got.append(item["n"])
             self.assertEqual(got, list(range(20)))
+
+    def test_unread_results(self) -> None:
+        """Results that come to more than what may wait are answered by an error in their place, and the connection lives. [O5]"""
+        self.serve("slow", SERVICE)
+        with socket.socket(socket.AF_UNIX) as raw, sabir.connect("slow") as c:
+            raw.connect(os.path.join(self.folder, "slow.sock"))
+            lines = raw.makefile("rwb")
+            for id in range(20):
+                lines.write(b'{"id":%d,"method":"slow.large"}\n' % id)
+            lines.flush()
+            wait_for(lambda: c.call("rpc.stats")["in_flight"] >= 20)
+            c.call("slow.release")
+            wait_for(lambda: c.call("rpc.stats")["in_flight"] <= 1)
+            answers = [json.loads(lines.readline()) for _ in range(20)]
+            came = sum("result" in a for a in answers)
+            self.assertTrue(14 <= came <= 17, came)
+            for a in answers:
+                if "error" in a:
+                    self.assertEqual(a["error"]["data"], {"name": "rpc.TooLarge", "params": {"limit": 64 << 20, "started": True}})
+            lines.write(b'{"id":"after","method":"rpc.ping"}\n')
+            lines.flush()
+            self.assertEqual(json.loads(lines.readline())["id"], "after")
 
     def test_notifications(self) -> None:
         """More notifications than may run at once wait for each other, since nobody hears of one that is refused. [M6]"""
