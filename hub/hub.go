@@ -214,7 +214,9 @@ func (h *hub) noService(name string) error {
 	for _, s := range h.described() {
 		names = append(names, s.Name)
 	}
-	return sabir.MethodNotFound(name, names)
+	e := sabir.MethodNotFound(name, names)
+	e.Message = "no service" + strings.TrimPrefix(e.Message, "no member") // which is what was asked for
+	return e
 }
 
 // exported returns the description of a service that somebody offers.

@@ -190,8 +190,11 @@ func (r *run) failure(status int, said []byte) error {
 }
 
 func (r *run) declared(name, message string, params sabir.Body) error {
-	if message == "" {
+	if message == "" { // its params say more than its name, which stands before it anyway
 		message = name
+		if text, err := params.JSON(); err == nil && string(text) != "{}" && len(text) <= maxSaid {
+			message = string(text)
+		}
 	}
 	return &sabir.Error{Code: int(wire.Declared), Name: r.service.Name + "." + name, Message: message, Params: params}
 }
