@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -78,8 +79,8 @@ func (a *app) command() *cobra.Command {
 	root := &cobra.Command{
 		Use: "sabir [flags] COMMAND", Long: longHelp, Example: examples,
 		Args: cobra.ArbitraryArgs, RunE: a.noCommand,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
-			if a.timeout < 0 {
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			if a.timeout <= 0 && c.Flags().Changed("timeout") { // 0 would read as at once, and mean never
 				return &usage{fmt.Sprintf("--timeout %v: expected a time above 0", a.timeout), ""}
 			}
 			return nil
@@ -173,7 +174,7 @@ func flagUsage(c *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	switch {
 	case errors.As(err, &invalid):
-		wanted := map[string]string{"duration": "a time such as 5s or 2m", "int": "a whole number", "bool": "true or false"}
+		wanted := map[string]string{"duration": "a time such as 5s or 2m", "int": "a whole number", "amount": "a number above 0", "bool": "true or false"}
 		if what := wanted[invalid.GetFlag().Value.Type()]; what != "" {
 			return &usage{fmt.Sprintf("--%s: %v", invalid.GetFlag().Name, expected(what, invalid.GetValue())), hint}
 		}
@@ -197,6 +198,16 @@ func (a *app) limited(ctx context.Context) (context.Context, context.CancelFunc)
 		return context.WithTimeout(ctx, a.timeout)
 	}
 	return ctx, func() {}
+}
+
+// log is where a server tells what happens to it, and also who was refused: to
+// the peer it says no more than that.
+func (a *app) log() *slog.Logger {
+	level := slog.LevelInfo
+	if a.quiet {
+		level = slog.LevelWarn
+	}
+	return slog.New(slog.NewTextHandler(a.errout, &slog.HandlerOptions{Level: level}))
 }
 
 // say talks to the person, unless told not to.

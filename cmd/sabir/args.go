@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -111,6 +113,24 @@ func readParams(ctx context.Context, in io.Reader) ([]byte, error) {
 	}
 }
 
+// readArgument reads what name=@FILE is for, and no more of it than could be sent:
+// /dev/zero has no end.
+func readArgument(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if name == "-" && errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w; stdin is @/dev/stdin", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxParams+1))
+	if err == nil && len(text) > maxParams {
+		err = fmt.Errorf("%s: over %d bytes", name, maxParams)
+	}
+	return text, err
+}
+
 // compactJSON checks that text is strict JSON and takes the line ends out,
 // which would end the message on the wire.
 func compactJSON(text []byte) ([]byte, error) {
@@ -131,7 +151,7 @@ func (t *target) params(args arguments) (sabir.Body, error) {
 	if err := t.assign(args.all); err != nil {
 		return sabir.Body{}, err
 	}
-	conv := converter{service: t.service, now: time.Now, readFile: os.ReadFile}
+	conv := converter{service: t.service, now: time.Now, readFile: readArgument}
 	out := []byte{'{'}
 	given := make(map[string]bool)
 	for _, arg := range args.all {

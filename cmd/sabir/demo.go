@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"strings"
 	"unicode"
 
@@ -67,7 +66,7 @@ func (a *app) demo(ctx context.Context, listen []string, to string, f facing) er
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(a.errout, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := a.log()
 	l := lounge.New(log)
 	defer l.Close()
 	ctx, cancel := context.WithCancel(ctx)

@@ -13,6 +13,7 @@ import (
 	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/auth"
 	"github.com/sabir-ipc/sabir/codec"
+	"github.com/sabir-ipc/sabir/hub"
 	"github.com/sabir-ipc/sabir/idl"
 	"github.com/sabir-ipc/sabir/transport"
 	"github.com/sabir-ipc/sabir/wire"
@@ -91,7 +92,9 @@ func (a *app) report(ctx context.Context, err error) int {
 		return exit
 	}
 	for _, line := range lines(err) {
-		fmt.Fprintf(a.errout, "sabir: %s\n", escape(line, false))
+		// A message may have lines, as the last words of a program: what comes
+		// from elsewhere never begins one.
+		fmt.Fprintf(a.errout, "sabir: %s\n", strings.ReplaceAll(escape(line, true), "\n", "\n\t"))
 	}
 	for _, hint := range hints(err) {
 		fmt.Fprintf(a.errout, "sabir: hint: %s\n", escape(hint, false))
@@ -274,6 +277,9 @@ func suggestSocket(name string) string {
 	}
 	if near := codec.Nearest(name, names); near != "" {
 		return "did you mean " + near + "?"
+	}
+	if name == hub.Name {
+		return "sabir hub starts one, or say with -a where it is"
 	}
 	return "start it, or say with -a where it is; sabir ls lists what is here"
 }

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"log/slog"
+	"io/fs"
 	"os"
+	"os/exec"
 
 	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/hub"
@@ -65,6 +67,19 @@ stderr is in the log here.`,
 	return c
 }
 
+// cannotRun is why there is no such program, without its name.
+func cannotRun(err error) error {
+	var not *exec.Error
+	if errors.As(err, &not) {
+		err = not.Err
+	}
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return err
+}
+
 func (a *app) export(ctx context.Context, file string, command []string, e exporting) error {
 	if e.processes < 1 {
 		return &usage{fmt.Sprintf("--processes: %v", expected("a number above 0", fmt.Sprint(e.processes))), ""}
@@ -80,7 +95,10 @@ func (a *app) export(ctx context.Context, file string, command []string, e expor
 	if f.Service.Name == "" {
 		return &usage{file + " describes no service, only types", ""}
 	}
-	log := slog.New(slog.NewTextHandler(a.errout, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if _, err := exec.LookPath(command[0]); err != nil {
+		return &usage{fmt.Sprintf("%s: %v", command[0], cannotRun(err)), "COMMAND is run for each call: the path of a program, or its name in $PATH"}
+	}
+	log := a.log()
 	p, err := hub.NewProgram(&f.Service, command, &hub.ProgramOptions{Processes: e.processes, Log: log})
 	if err != nil {
 		return &usage{fmt.Sprintf("%s: %v", file, err), ""}

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"log/slog"
 	"os"
 
 	"github.com/sabir-ipc/sabir"
@@ -62,7 +61,7 @@ func (a *app) front(ctx context.Context, service string, f fronting) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(a.errout, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := a.log()
 	opts := hub.FrontOptions{NoCaller: f.noCaller, Dial: sabir.DialOptions{Stderr: a.errout, Log: log}}
 	if f.description != "" {
 		file, err := idl.Load(f.description, os.ReadFile)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 
 	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/hub"
@@ -70,7 +69,7 @@ func (a *app) hub(ctx context.Context, listen, units, to []string, f facing) err
 	if units == nil {
 		units = hub.UnitDirs()
 	}
-	log := slog.New(slog.NewTextHandler(a.errout, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := a.log()
 	err = hub.Serve(ctx, &hub.Options{
 		Address: at, Units: units, To: to, Dial: sabir.DialOptions{Log: log, Stderr: a.errout},
 		Told: func(other string) { a.say("what is here is offered to %s", other) },

@@ -9,11 +9,8 @@ import (
 	"time"
 
 	"github.com/sabir-ipc/sabir"
-	"github.com/sabir-ipc/sabir/codec"
 	"github.com/sabir-ipc/sabir/hub"
-	"github.com/sabir-ipc/sabir/idl"
 	"github.com/sabir-ipc/sabir/transport"
-	"github.com/sabir-ipc/sabir/wire"
 	"github.com/spf13/cobra"
 )
 
@@ -201,11 +198,7 @@ func (a *app) printFound(all []found) error {
 		return write(a.out, out)
 	}
 	for _, line := range foundLines(all) {
-		raw, err := codec.AppendAny(nil, wire.JSON, &line)
-		if err == nil {
-			err = p.item(wire.Value{Raw: raw}, &listedType, "")
-		}
-		if err != nil {
+		if err := p.object(&line, &listedType); err != nil {
 			return err
 		}
 	}
@@ -213,13 +206,7 @@ func (a *app) printFound(all []found) error {
 }
 
 // listedType lets -o tell a field that is not there from one that never is.
-var listedType = func() idl.Type {
-	t := idl.Type{Kind: idl.Struct}
-	for _, name := range []string{"service", "version", "doc", "address", "path", "error"} {
-		t.Fields = append(t.Fields, idl.Field{Name: name, Type: idl.Type{Kind: idl.String}})
-	}
-	return t
-}()
+var listedType = typeOf("service", "version", "doc", "address", "path", "error")
 
 // foundLines are lines for a program.
 func foundLines(all []found) (lines []listed) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"os"
 
 	"github.com/sabir-ipc/sabir"
@@ -64,7 +63,7 @@ func (a *app) mock(ctx context.Context, word, talk string) error {
 	name := s.service.Name
 	err = sabir.ListenAndServe(ctx, a.addressOf(name), m, &sabir.ServeOptions{
 		Product: "sabir mock", Version: version,
-		Log:   slog.New(slog.NewTextHandler(a.errout, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Log:   a.log(),
 		Ready: func(all []transport.Address) { a.say("what could be %s listens on %s", name, all[0].Path) },
 	})
 	return served("mock", err)

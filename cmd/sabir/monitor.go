@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -24,7 +25,7 @@ type monitoring struct {
 	*app
 	service, member, caller, kind string
 	bodies                        bool
-	most                          int
+	most                          amount
 }
 
 func (m *monitoring) flags(c *cobra.Command) {
@@ -32,7 +33,7 @@ func (m *monitoring) flags(c *cobra.Command) {
 	f.StringVar(&m.service, "service", "", "only calls of that `SERVICE`")
 	f.StringVar(&m.member, "member", "", "only calls of that `MEMBER`, without its service")
 	f.StringVar(&m.caller, "caller", "", "only calls of that `CALLER`, a credential's name or as \"uid 1000\"")
-	f.IntVarP(&m.most, "number", "n", 0, "end after `N` messages (default: never)")
+	f.VarP(&m.most, "number", "n", "end after `N` messages (default: never)")
 }
 
 func (a *app) monitorCommand() *cobra.Command {
@@ -51,11 +52,11 @@ declared sensitive are masked.`,
 			if err := a.noPicks(c); err != nil {
 				return err
 			}
-			return m.run(c.Context(), m.show)
+			return m.run(c.Context(), func() error { return nil }, m.show)
 		},
 	}
 	m.flags(c)
-	c.Flags().StringVar(&m.kind, "kind", "", "only such messages: call, live, item, result or error")
+	c.Flags().StringVar(&m.kind, "kind", "", "only messages of that `KIND`: call, live, item, result or error")
 	c.Flags().BoolVar(&m.bodies, "bodies", false, "with the messages themselves")
 	return c
 }
@@ -83,11 +84,9 @@ It needs an admin at the hub. Fields that are declared sensitive are masked.`,
 	return c
 }
 
-// run has show called with each event.
-func (m *monitoring) run(ctx context.Context, show func(*hub.Event) error) error {
-	if m.most < 0 {
-		return &usage{fmt.Sprintf("-n %d: expected a number above 0", m.most), ""}
-	}
+// run has show called with each event. What begin has to do waits until there is
+// a hub.
+func (m *monitoring) run(ctx context.Context, begin func() error, show func(*hub.Event) error) error {
 	if kinds := hub.EventKind("").Cases(); m.kind != "" && !slices.Contains(kinds, m.kind) {
 		return &usage{fmt.Sprintf("--kind: %v", expected("one of "+strings.Join(kinds, ", "), m.kind)), ""}
 	}
@@ -106,6 +105,9 @@ func (m *monitoring) run(ctx context.Context, show func(*hub.Event) error) error
 		return m.timed(method, cause(ctx, err))
 	}
 	defer t.close()
+	if err := begin(); err != nil {
+		return err
+	}
 	shown := 0
 	for e, err := range sabir.Items[hub.Event](ctx, t.client, method, params) {
 		if err != nil {
@@ -117,7 +119,7 @@ func (m *monitoring) run(ctx context.Context, show func(*hub.Event) error) error
 		if err := show(&e); err != nil {
 			return err
 		}
-		if shown++; shown == m.most {
+		if shown++; shown == int(m.most) {
 			return nil
 		}
 	}
@@ -157,21 +159,31 @@ func (m *monitoring) show(e *hub.Event) error {
 
 // record writes a conversation.
 func (m *monitoring) record(ctx context.Context, file string) (err error) {
-	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
+	var out *os.File
 	defer func() {
+		if out == nil {
+			return
+		}
 		if e := out.Close(); err == nil {
 			err = e
 		}
 	}()
-	if _, err := fmt.Fprintf(out, "comment: what passed a hub from %s on\n\n", time.Now().UTC().Format(time.RFC3339)); err != nil {
-		return err
+	begin := func() (err error) {
+		out, err = os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			return &failed{what: file, hint: "nothing is written over: take another name, or remove it", err: fs.ErrExist}
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(out, "comment: what passed a hub from %s on\n\n", time.Now().UTC().Format(time.RFC3339)); err != nil {
+			return err
+		}
+		m.say("what passes is written to %s", file)
+		return nil
 	}
-	m.say("what passes is written to %s", file)
 	written := 0
-	err = m.run(ctx, func(e *hub.Event) error {
+	err = m.run(ctx, begin, func(e *hub.Event) error {
 		text, err := recorded(e)
 		if err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"unicode/utf8"
 
+	"github.com/sabir-ipc/sabir/codec"
 	"github.com/sabir-ipc/sabir/idl"
 	"github.com/sabir-ipc/sabir/wire"
 )
@@ -45,6 +46,24 @@ func (p *printer) item(v wire.Value, t *idl.Type, before string) error {
 		return p.picked(v, t)
 	}
 	return p.line(v, true, before)
+}
+
+// object prints what is the command's own and no result of a service.
+func (p *printer) object(x any, t *idl.Type) error {
+	raw, err := codec.AppendAny(nil, wire.JSON, x)
+	if err != nil {
+		return err
+	}
+	return p.item(wire.Value{Raw: raw}, t, "")
+}
+
+// typeOf is the type of an object with some fields, for object.
+func typeOf(names ...string) idl.Type {
+	t := idl.Type{Kind: idl.Struct}
+	for _, name := range names {
+		t.Fields = append(t.Fields, idl.Field{Name: name, Type: idl.Type{Kind: idl.String}})
+	}
+	return t
 }
 
 func (p *printer) note(v wire.Value) {

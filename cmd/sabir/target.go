@@ -34,11 +34,11 @@ func (a *app) open(ctx context.Context, method string) (*target, error) {
 	address := a.addressOf(service)
 	switch {
 	case dotted && (service == "" || member == ""):
-		return nil, &usage{method + " is not SERVICE.METHOD", "sabir ls lists the services, sabir describe SERVICE its members"}
+		return nil, &usage{method + " is not SERVICE.MEMBER", "sabir ls lists the services, sabir describe SERVICE its members"}
 	case !dotted && address == service && isSocket(service):
-		return nil, &usage{method + " is a service, not SERVICE.METHOD", "sabir describe " + method}
+		return nil, &usage{method + " is a service, not SERVICE.MEMBER", "sabir describe " + method}
 	case !dotted && address == service:
-		return nil, &usage{method + " is not SERVICE.METHOD", "sabir ls lists the services, sabir describe SERVICE its members"}
+		return nil, &usage{method + " is not SERVICE.MEMBER", "sabir ls lists the services, sabir describe SERVICE its members"}
 	case address == service && strings.Contains(service, "-"):
 		return nil, &usage{service + " is an address, not a service", "sabir -a " + service + " call SERVICE." + member}
 	case address == "rpc":

@@ -19,7 +19,12 @@ func (a *app) tokenCommand() *cobra.Command {
 	fresh := &cobra.Command{
 		Use: "new [flags] SERVICE", Short: "make a credential and print its ID and secret, once",
 		Args: takes(1, 1, "one SERVICE"),
-		RunE: func(_ *cobra.Command, args []string) error { return a.newToken(args[0], p) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := a.noPicks(c); err != nil {
+				return err
+			}
+			return a.newToken(args[0], p)
+		},
 	}
 	fresh.Flags().StringVar(&p.level, "level", "write", "what it may do: `LEVEL` read, write or admin")
 	fresh.Flags().StringVar(&p.only, "only", "", "narrow it to members, as in `GLOB`,GLOB: lounge.*,*.status")
@@ -31,7 +36,12 @@ func (a *app) tokenCommand() *cobra.Command {
 	}, fresh, &cobra.Command{
 		Use: "revoke SERVICE ID", Short: "end a credential and the connections that came in by it",
 		Args: takes(2, 2, "a SERVICE and an ID"),
-		RunE: func(_ *cobra.Command, args []string) error { return a.revoke(args[0], args[1]) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := a.noPicks(c); err != nil {
+				return err
+			}
+			return a.revoke(args[0], args[1])
+		},
 	})
 	return c
 }
@@ -46,6 +56,9 @@ type tokenLine struct {
 	Used    *time.Time
 	Expires *time.Time
 }
+
+// tokenType lets -o tell a field that is not there from one that never is.
+var tokenType = typeOf("id", "name", "kind", "level", "only", "used", "expires")
 
 func lineOf(c auth.Credential) tokenLine {
 	l := tokenLine{ID: c.ID, Name: c.Name, Kind: string(c.Kind), Level: c.Level}
@@ -70,11 +83,16 @@ func (a *app) tokens(service string) error {
 	if err != nil {
 		return err
 	}
+	p, err := a.printer(nil)
+	if err != nil {
+		return err
+	}
+	lines := a.json || !a.outTTY || len(p.picks) > 0
 	rows := [][]string{{"ID", "NAME", "KIND", "LEVEL", "USED"}}
 	for _, c := range all {
 		l := lineOf(c)
-		if a.json || !a.outTTY {
-			if err := a.printJSON(&l); err != nil {
+		if lines {
+			if err := p.object(&l, &tokenType); err != nil {
 				return err
 			}
 			continue
@@ -85,7 +103,7 @@ func (a *app) tokens(service string) error {
 		}
 		rows = append(rows, []string{l.ID, l.Name, l.Kind, l.Level, used})
 	}
-	if a.json || !a.outTTY {
+	if lines {
 		return nil
 	}
 	for _, line := range columns(rows) {

@@ -16,7 +16,12 @@ func (a *app) trustCommand() *cobra.Command {
 	accept := &cobra.Command{
 		Use: "accept HOST:PORT FINGERPRINT", Short: "know a server by another certificate from now on",
 		Args: takes(2, 2, "a HOST:PORT and a FINGERPRINT"),
-		RunE: func(_ *cobra.Command, args []string) error { return a.trust(args[0], args[1]) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := a.noPicks(c); err != nil {
+				return err
+			}
+			return a.trust(args[0], args[1])
+		},
 	}
 	accept.Flags().SetInterspersed(false) // one fingerprint of 64 begins with a -
 	c.AddCommand(accept, &cobra.Command{
@@ -24,10 +29,18 @@ func (a *app) trustCommand() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error { return a.trusted() },
 	}, &cobra.Command{
 		Use: "forget HOST:PORT", Short: "forget a server", Args: takes(1, 1, "one HOST:PORT"),
-		RunE: func(_ *cobra.Command, args []string) error { return a.distrust(args[0]) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := a.noPicks(c); err != nil {
+				return err
+			}
+			return a.distrust(args[0])
+		},
 	})
 	return c
 }
+
+// trustType lets -o tell a field that is not there from one that never is.
+var trustType = typeOf("server", "fingerprint")
 
 func knownHosts() (*transport.KnownHosts, error) {
 	dir, err := (transport.Env{}).ClientDir()
@@ -46,9 +59,13 @@ func (a *app) trusted() error {
 	if err != nil {
 		return err
 	}
+	p, err := a.printer(nil)
+	if err != nil {
+		return err
+	}
 	for _, h := range all {
-		if a.json || !a.outTTY {
-			err = a.printJSON(map[string]any{"server": h.HostPort, "fingerprint": h.Pin.String()})
+		if a.json || !a.outTTY || len(p.picks) > 0 {
+			err = p.object(map[string]any{"server": h.HostPort, "fingerprint": h.Pin.String()}, &trustType)
 		} else {
 			err = write(a.out, []byte(h.HostPort+"  "+h.Pin.String()+"\n"))
 		}

@@ -23,7 +23,7 @@ A lost connection is made again for ever; what was lost is told on stderr.
 type watching struct {
 	*app
 	method string
-	most   int    // items to print; 0: all
+	most   amount // items to print; 0: all
 	live   func() // stops the clock of --timeout; nil: there is none
 }
 
@@ -41,7 +41,7 @@ func (a *app) watchCommand() *cobra.Command {
 			return w.run(c.Context(), words[1:])
 		},
 	}
-	c.Flags().IntVarP(&w.most, "number", "n", 0, "end after `N` items (default: never)")
+	c.Flags().VarP(&w.most, "number", "n", "end after `N` items (default: never)")
 	w.sinceFlag(c)
 	w.directFlag(c)
 	return c
@@ -55,9 +55,6 @@ func (w *watching) run(ctx context.Context, words []string) error {
 	p, err := w.printer(nil)
 	if err != nil {
 		return err
-	}
-	if w.most < 0 {
-		return &usage{fmt.Sprintf("-n %d: expected a number above 0", w.most), ""}
 	}
 	limit, cancel := w.untilLive(ctx)
 	defer cancel()
@@ -130,7 +127,7 @@ func (w *watching) events(ctx context.Context, t *target, params sabir.Body, sin
 		if err != nil {
 			return err
 		}
-		if printed++; printed == w.most {
+		if printed++; printed == int(w.most) {
 			return nil
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -59,7 +58,7 @@ func (a *app) web(ctx context.Context, service string, s showing) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(a.errout, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := a.log()
 	// The other side knows us by our own credential, or by our user: it need not be told of the browser.
 	at, err := transport.Parse(service)
 	if err != nil {
