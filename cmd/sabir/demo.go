@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"unicode"
 
@@ -67,7 +68,8 @@ func (a *app) demo(ctx context.Context, listen []string, to string, f facing) er
 		return err
 	}
 	log := a.log()
-	l := lounge.New(log)
+	// What the lounge tells of itself would stand between the lines that are tried on it.
+	l := lounge.New(slog.New(slog.NewTextHandler(a.errout, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	defer l.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
