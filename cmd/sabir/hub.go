@@ -19,9 +19,9 @@ func (a *app) hubCommand() *cobra.Command {
 pass calls on to them. Each has a socket of its own name as well, so that
 clients need not know of the hub.
 
-A file NAME.toml in ~/.config/sabir/services or /etc/sabir/services stands for a
-service that is started when somebody calls it, and stopped when nobody has for
-a while:
+A file NAME.toml in ~/.config/sabir/services or /etc/sabir/services, for root in
+the latter alone, stands for a service that is started when somebody calls it,
+and stopped when nobody has for a while:
 
   command = ["weatherd", "--quiet"]   # has its socket made for it, LISTEN_FDS
   description = "weather.sabir"       # what the hub tells without starting it

@@ -17,8 +17,13 @@ func (a *app) passwdCommand() *cobra.Command {
 	var p pairing
 	c := &cobra.Command{
 		Use: "passwd [flags] SERVICE NAME", Short: "give a person a password for a service",
-		Long: "Ask for a password, twice, or read it from stdin in a pipe. For machines sabir pair is better.",
-		Args: takes(2, 2, "a SERVICE and a NAME"),
+		Long: `Ask for a password, twice, or read it from stdin in a pipe. For machines sabir pair
+is better.
+
+A program that asks the person takes name and password as the secret of the
+connection; sabir takes them from $SABIR_ADDRESS, as sabir://HOST/#t=NAME.PASSWORD.`,
+		Example: "  sabir passwd lounge ann --level read",
+		Args:    takes(2, 2, "a SERVICE and a NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := a.noPicks(c); err != nil {
 				return err
