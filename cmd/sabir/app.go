@@ -142,6 +142,9 @@ func (a *app) noCommand(c *cobra.Command, args []string) error {
 		names = append(names, sub.Name())
 	}
 	hint := "sabir --help lists the commands"
+	if a.board != nil { // in the shell
+		hint = "help lists the commands"
+	}
 	near := codec.Nearest(args[0], names)
 	switch {
 	case near != "":

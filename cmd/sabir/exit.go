@@ -248,6 +248,8 @@ func unreached(err error) []string {
 	switch {
 	case errors.As(err, &nowhere):
 		return []string{suggestSocket(nowhere.Name)}
+	case errors.As(err, &taken) && !strings.HasPrefix(taken.Path, "/"):
+		return []string{"take another port, or end what listens there: ss -ltnp"}
 	case errors.As(err, &taken):
 		return []string{"sabir ls lists what is here; -a NAME takes another name"}
 	case errors.Is(err, syscall.ECONNREFUSED):

@@ -55,6 +55,9 @@ func (a *app) pairingURL(args []string, file string) (string, error) {
 	}
 	line, err := bufio.NewReader(io.LimitReader(a.in, 4<<10)).ReadString('\n')
 	if line = strings.TrimSpace(line); line == "" {
+		if len(args) == 0 { // the question has no line of its own
+			fmt.Fprintln(a.errout)
+		}
 		return "", &usage{"no URL", "sabir pair SERVICE prints one, on the machine of the service"}
 	}
 	if err != nil && err != io.EOF {

@@ -57,6 +57,7 @@ declared sensitive are masked.`,
 	}
 	m.flags(c)
 	c.Flags().StringVar(&m.kind, "kind", "", "only messages of that `KIND`: call, live, item, result or error")
+	suggestKinds(c)
 	c.Flags().BoolVar(&m.bodies, "bodies", false, "with the messages themselves")
 	return c
 }

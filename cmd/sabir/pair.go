@@ -36,11 +36,13 @@ with sabir demo --listen sabir://0.0.0.0, or to have a sabir front.`,
 			}
 			return a.pair(c.Context(), args[0], p)
 		},
+		ValidArgsFunction: a.completeOwn,
 	}
 	c.Flags().StringVar(&p.level, "level", "write", "what it may do: `LEVEL` read, write or admin")
 	c.Flags().StringVar(&p.only, "only", "", "narrow it to members, as in `GLOB`,GLOB: lounge.*,*.status")
 	c.Flags().StringVar(&p.name, "name", "", "call it `NAME` (default: what it calls itself)")
 	c.Flags().StringVar(&p.host, "host", "", "the `HOST` or HOST:PORT by which it reaches this machine")
+	suggestLevels(c)
 	return c
 }
 

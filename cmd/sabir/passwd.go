@@ -30,9 +30,11 @@ connection; sabir takes them from $SABIR_ADDRESS, as sabir://HOST/#t=NAME.PASSWO
 			}
 			return a.passwd(args[0], args[1], p)
 		},
+		ValidArgsFunction: a.completeOwn,
 	}
 	c.Flags().StringVar(&p.level, "level", "write", "what the person may do: `LEVEL` read, write or admin")
 	c.Flags().StringVar(&p.only, "only", "", "narrow it to members, as in `GLOB`,GLOB: lounge.*,*.status")
+	suggestLevels(c)
 	return c
 }
 
@@ -58,6 +60,7 @@ func (a *app) passwd(service, name string, p pairing) error {
 	}
 	if err == nil {
 		a.say("%s has a password for %s, with level %s", name, service, p.level)
+		a.sayAbsent(service)
 	}
 	return err
 }

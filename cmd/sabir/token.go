@@ -25,14 +25,17 @@ func (a *app) tokenCommand() *cobra.Command {
 			}
 			return a.newToken(args[0], p)
 		},
+		ValidArgsFunction: a.completeOwn,
 	}
 	fresh.Flags().StringVar(&p.level, "level", "write", "what it may do: `LEVEL` read, write or admin")
 	fresh.Flags().StringVar(&p.only, "only", "", "narrow it to members, as in `GLOB`,GLOB: lounge.*,*.status")
+	suggestLevels(fresh)
 	fresh.Flags().StringVar(&p.name, "name", "token", "call it `NAME`")
 	c.AddCommand(&cobra.Command{
 		Use: "ls SERVICE", Short: "list the credentials of a service",
-		Args: takes(1, 1, "one SERVICE"),
-		RunE: func(_ *cobra.Command, args []string) error { return a.tokens(args[0]) },
+		Args:              takes(1, 1, "one SERVICE"),
+		RunE:              func(_ *cobra.Command, args []string) error { return a.tokens(args[0]) },
+		ValidArgsFunction: a.completeOwn,
 	}, fresh, &cobra.Command{
 		Use: "revoke SERVICE ID", Short: "end a credential and the connections that came in by it",
 		Args: takes(2, 2, "a SERVICE and an ID"),
@@ -42,6 +45,7 @@ func (a *app) tokenCommand() *cobra.Command {
 			}
 			return a.revoke(args[0], args[1])
 		},
+		ValidArgsFunction: a.completeOwn,
 	})
 	return c
 }
@@ -87,6 +91,10 @@ func (a *app) tokens(service string) error {
 	if err != nil {
 		return err
 	}
+	if len(all) == 0 {
+		a.say("nobody has a credential for %s", service)
+		a.sayAbsent(service)
+	}
 	lines := a.json || !a.outTTY || len(p.picks) > 0
 	rows := [][]string{{"ID", "NAME", "KIND", "LEVEL", "USED"}}
 	for _, c := range all {
@@ -114,6 +122,14 @@ func (a *app) tokens(service string) error {
 	return nil
 }
 
+// sayAbsent tells that a service is not here: credentials may be made before it
+// is started, or for a name that was mistyped.
+func (a *app) sayAbsent(service string) {
+	if !isSocket(service) {
+		a.say("no service %s is here now", service)
+	}
+}
+
 func (a *app) printJSON(x any) error {
 	raw, err := codec.AppendAny(nil, wire.JSON, x)
 	if err != nil {
@@ -138,6 +154,7 @@ func (a *app) newToken(service string, p pairing) error {
 	if a.json {
 		return a.printJSON(map[string]any{"id": c.ID, "name": c.Name, "secret": secret.Reveal()})
 	}
+	a.sayAbsent(service)
 	a.say("%s, with level %s; nobody can be told again:", c.Name, c.Level)
 	return write(a.out, []byte(fmt.Sprintf("%s.%s\n", c.ID, secret.Reveal())))
 }

@@ -22,6 +22,7 @@ func (a *app) trustCommand() *cobra.Command {
 			}
 			return a.trust(args[0], args[1])
 		},
+		ValidArgsFunction: completeKnown,
 	}
 	accept.Flags().SetInterspersed(false) // one fingerprint of 64 begins with a -
 	c.AddCommand(accept, &cobra.Command{
@@ -35,6 +36,7 @@ func (a *app) trustCommand() *cobra.Command {
 			}
 			return a.distrust(args[0])
 		},
+		ValidArgsFunction: completeKnown,
 	})
 	return c
 }

@@ -46,6 +46,7 @@ runs. Whoever has that may do what you may; --level makes it less.`,
 	c.Flags().Lookup("port").DefValue = ""
 	c.Flags().StringVar(&s.level, "level", "admin", "let it do no more than `LEVEL` read, write or admin")
 	s.flags(c)
+	suggestLevels(c)
 	return c
 }
 
