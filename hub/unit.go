@@ -71,15 +71,27 @@ func readUnit(file string) (*Unit, error) {
 		return nil, fmt.Errorf("%s:%d: %s", file, syntax.Position.Line, syntax.Message)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("%s: %s; command is a list, as [\"weatherd\", \"--quiet\"], the others are texts", file, strings.TrimPrefix(err.Error(), "toml: "))
 	}
 	for _, key := range meta.Undecoded() {
-		return nil, fmt.Errorf("%s: unknown key %s; there are service, command, description, idle, user", file, key)
+		return nil, fmt.Errorf("%s: unknown key %s; there are service, command, description, idle, user", placeOf(file, string(text), key.String()), key)
 	}
 	if err := u.check(); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		key, _, _ := strings.Cut(err.Error(), ":")
+		return nil, fmt.Errorf("%s: %w", placeOf(file, string(text), key), err)
 	}
 	return u, nil
+}
+
+// placeOf is where in a file a key is: FILE:LINE, or FILE if it is nowhere.
+func placeOf(file, text, key string) string {
+	for i, line := range strings.Split(text, "\n") {
+		name, _, _ := strings.Cut(line, "=")
+		if strings.Trim(name, " \t\"'") == key {
+			return fmt.Sprintf("%s:%d", file, i+1)
+		}
+	}
+	return file
 }
 
 func (u *Unit) check() (err error) {
@@ -99,7 +111,7 @@ func (u *Unit) check() (err error) {
 	}
 	if u.User != "" {
 		if u.owner, err = userNamed(u.User); err != nil {
-			return fmt.Errorf("user: %w", err)
+			return fmt.Errorf("user: %s", strings.TrimPrefix(err.Error(), "user: "))
 		}
 	}
 	if u.Description == "" {

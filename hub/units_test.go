@@ -237,7 +237,7 @@ func TestUnitFaults(t *testing.T) {
 		"a": "command = [\"true\"\n", "b": "command = []\n", "c": "command = [\"true\"]\nidel = \"5s\"\n",
 		"d": "command = [\"true\"]\nidle = \"soon\"\n", "e": "command = [\"true\"]\ndescription = \"none.sabir\"\n",
 		"f": "command = [\"true\"]\ndescription = \"clock.sabir\"\n", "h": "command = [\"true\"]\n", "hub": "command = [\"true\"]\n", "Bad": "command = [\"true\"]\n",
-		"g": "command = [\"true\"]\nuser = \"no-such-user\"\n", "clock": "command = [$CLOCK]\ndescription = \"clock.sabir\"\n",
+		"i": "command = \"true\"\n", "g": "command = [\"true\"]\nuser = \"no-such-user\"\n", "clock": "command = [$CLOCK]\ndescription = \"clock.sabir\"\n",
 	} {
 		unit(t, units, name, text)
 	}
@@ -262,9 +262,10 @@ func TestUnitFaults(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	for _, want := range []string{
-		`a.toml:1: expected a comma`, `b.toml: command: expected a list`, `c.toml: unknown key idel; there are service, command`,
-		`d.toml: idle: expected a time`, `e.toml: description: `, `f.toml: description: `, `describes the service clock, not f`,
-		`h.toml: description: expected a file .sabir`, `hub.toml: service: \"hub\" is no name`, `Bad.toml: service: \"Bad\" is no name`, `g.toml: user: `,
+		`a.toml:1: expected a comma`, `b.toml:1: command: expected a list`, `c.toml:2: unknown key idel; there are service, command`,
+		`d.toml:2: idle: expected a time`, `e.toml:2: description: `, `f.toml:2: description: `, `describes the service clock, not f`,
+		`h.toml: description: expected a file .sabir`, `hub.toml: service: \"hub\" is no name`, `Bad.toml: service: \"Bad\" is no name`, `g.toml:2: user: unknown user`,
+		`i.toml: line 1 (last key \"command\"): `, `command is a list, as [\"weatherd\", \"--quiet\"], the others are texts`,
 	} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log lacks %s", want)
