@@ -100,6 +100,8 @@ func (a *app) command() *cobra.Command {
 			panic(err) // the flag is declared above
 		}
 	}
+	root.Flags().Bool("version", false, "print the version")
+	root.Flags().Lookup("version").Hidden = true // it is typed out of habit: sabir version is what there is
 	root.SetUsageTemplate(usageTemplate)
 	root.SetHelpFunc(func(c *cobra.Command, _ []string) {
 		a.helpErr = write(a.out, []byte(cmp.Or(c.Long, c.Short)+"\n\n"+c.UsageString()))
@@ -134,6 +136,9 @@ func (a *app) command() *cobra.Command {
 
 // noCommand runs where the first word names no command, or there is none.
 func (a *app) noCommand(c *cobra.Command, args []string) error {
+	if asked, _ := c.Flags().GetBool("version"); asked {
+		return a.versionCommand().RunE(c, args)
+	}
 	if len(args) == 0 {
 		return c.Help()
 	}

@@ -33,6 +33,9 @@ func (p pick) from(v wire.Value) (wire.Value, error) {
 	for i, step := range p {
 		next, ok := child(v, step)
 		if !ok {
+			if strings.Contains(step, ",") {
+				return wire.Value{}, fmt.Errorf("no field %s in the result; several are -o %s", p[:i+1], strings.ReplaceAll(p.String(), ",", " -o "))
+			}
 			return wire.Value{}, fmt.Errorf("no field %s in the result", p[:i+1])
 		}
 		v = next

@@ -33,6 +33,8 @@ func (a *app) open(ctx context.Context, method string) (*target, error) {
 	service, member, dotted := strings.Cut(method, ".")
 	address := a.addressOf(service)
 	switch {
+	case address == service && (strings.HasPrefix(method, "/") || strings.HasPrefix(method, "./") || strings.HasPrefix(method, "../")):
+		return nil, &usage{method + " is an address, not SERVICE.MEMBER", "sabir -a " + method + " call SERVICE.MEMBER"}
 	case dotted && (service == "" || member == ""):
 		return nil, &usage{method + " is not SERVICE.MEMBER", "sabir ls lists the services, sabir describe SERVICE its members"}
 	case !dotted && address == service && isSocket(service):
@@ -256,8 +258,11 @@ func (t *target) fail(err error) error {
 		return err
 	}
 	f := &failed{what: t.method, err: err}
-	if errors.Is(err, sabir.ErrInvalidParams) && t.member != nil {
+	switch {
+	case errors.Is(err, sabir.ErrInvalidParams) && t.member != nil:
 		f.hint = signature(t.member)
+	case errors.Is(err, sabir.ErrMethodNotFound) && !strings.Contains(t.method, "."):
+		f.hint = "members of a service are called SERVICE." + t.method + "; sabir -a " + t.address + " ls lists the services there"
 	}
 	return f
 }
