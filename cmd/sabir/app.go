@@ -91,7 +91,7 @@ func (a *app) command() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.BoolP("help", "h", false, "show what a command does")
 	flags.StringVarP(&a.address, "address", "a", a.address, "talk to `ADDRESS` (default: $SABIR_ADDRESS, else the service's name)")
-	flags.BoolVar(&a.json, "json", a.json, "print JSON, one value a line, as into a pipe; errors too")
+	flags.BoolVar(&a.json, "json", a.json, "print JSON, one value a line, as into a pipe; errors too, on stderr")
 	flags.StringArrayVarP(&a.picks, "output", "o", nil, "print only `FIELD[.FIELD]` of results; several are tab-separated")
 	flags.DurationVar(&a.timeout, "timeout", a.timeout, "give up after that `TIME`, such as 5s (default: never)")
 	flags.BoolVarP(&a.quiet, "quiet", "q", a.quiet, "say nothing but errors on stderr")
@@ -128,6 +128,9 @@ func (a *app) command() *cobra.Command {
 	} {
 		c := make()
 		c.DisableFlagsInUseLine = true
+		for _, of := range c.Commands() {
+			of.DisableFlagsInUseLine = true
+		}
 		root.AddCommand(c)
 	}
 	cobra.EnableCommandSorting = false

@@ -15,7 +15,7 @@ import (
 
 func (a *app) genCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "gen", Short: "make programs and documents of a description",
+		Use: "gen COMMAND", Short: "make programs and documents of a description",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, words []string) error {
 			if len(words) == 0 {

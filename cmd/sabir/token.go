@@ -12,7 +12,7 @@ import (
 
 func (a *app) tokenCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "token", Short: "list, make and revoke the credentials of a service",
+		Use: "token COMMAND", Short: "list, make and revoke the credentials of a service",
 		Long: "The credentials by which others reach a service of this machine over TCP.",
 	}
 	var p pairing

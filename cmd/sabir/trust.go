@@ -10,7 +10,7 @@ import (
 
 func (a *app) trustCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "trust", Short: "list, forget and accept the servers that are known here",
+		Use: "trust COMMAND", Short: "list, forget and accept the servers that are known here",
 		Long: "The servers that this user knows, each by the SHA-256 of its certificate.",
 	}
 	accept := &cobra.Command{
