@@ -34,6 +34,9 @@ func (r *run) result(out io.Reader) (sabir.Body, error) {
 		if err != nil {
 			return sabir.Body{}, err
 		}
+		if _, err := sabir.JSONBody(value); err != nil { // what was printed, and not what is made of it below
+			return sabir.Body{}, fmt.Errorf("printed %.80q: %w", text, err)
+		}
 		name, _ := wire.AppendString([]byte("{"), wire.JSON, fields[0].Name)
 		text = append(append(append(name, ':'), value...), '}')
 	}

@@ -68,7 +68,11 @@ func (r *run) run(ctx context.Context, read func(out io.Reader) (sabir.Body, err
 	case itself && errors.As(ended, &status):
 		return sabir.Body{}, r.failure(status.ExitCode(), []byte(said.text()))
 	case err != nil:
-		r.log.Error("command failed", "method", r.service.Name+"."+r.member.Name, "err", err, "stderr", said.text())
+		if r.member.Kind.Subscribed() { // perhaps nobody listens who would be told, and then it is logged nowhere else
+			r.log.Error("command failed", "method", r.service.Name+"."+r.member.Name, "err", err, "stderr", said.text())
+		} else if text := lastLines(said.text()); text != "" {
+			err = fmt.Errorf("%w; it said:\n%s", err, text)
+		}
 		return sabir.Body{}, err
 	case ended != nil:
 		return sabir.Body{}, ended
