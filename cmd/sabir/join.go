@@ -78,6 +78,9 @@ func (a *app) join(ctx context.Context, url, name string) error {
 	if address.Scheme != "sabir" || p.ID == "" {
 		return &usage{"that is no address from sabir pair: it is sabir://HOST:PORT/#fp=…&t=…", ""}
 	}
+	if err := fitName(name); err != nil {
+		return err
+	}
 	if name == "" {
 		host, _ := os.Hostname()
 		name = deviceName(host)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/auth"
@@ -55,6 +56,12 @@ func (a *app) pair(ctx context.Context, service string, p pairing) error {
 	if err != nil {
 		return err
 	}
+	if _, err := transport.Parse(at.String()); err != nil {
+		return &usage{fmt.Sprintf("--host %q: expected HOST or HOST:PORT", p.host), ""}
+	}
+	if err := fitName(p.name); err != nil {
+		return err
+	}
 	dir, store, err := credentials(service)
 	if err != nil {
 		return err
@@ -83,6 +90,14 @@ func (a *app) pair(ctx context.Context, service string, p pairing) error {
 		}
 	}
 	return write(a.out, []byte(text))
+}
+
+// fitName refuses a --name that no credential can have. spec [K7]
+func fitName(name string) error {
+	if len(name) > 64 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") != "" {
+		return &usage{fmt.Sprintf("--name %q: expected 1 to 64 of the characters a-z 0-9 . _ -", name), "--name " + deviceName(name)}
+	}
+	return nil
 }
 
 // rightsOf checks what was asked for before anything is made.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -147,6 +148,9 @@ func (a *app) newToken(service string, p pairing) error {
 	if err != nil {
 		return err
 	}
+	if err := fitName(p.name); err != nil {
+		return err
+	}
 	c, secret, err := store.AddToken(auth.NewCredential{Name: p.name, Rights: rights})
 	if err != nil {
 		return err
@@ -164,7 +168,11 @@ func (a *app) revoke(service, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := store.Revoke(id); err != nil {
+	err = store.Revoke(id)
+	if errors.Is(err, auth.ErrNoCredential) {
+		return &failed{what: id, hint: "sabir token ls " + service + " lists those that are, by their ID", err: auth.ErrNoCredential}
+	}
+	if err != nil {
 		return err
 	}
 	a.say("%s is revoked", id)
