@@ -2,11 +2,15 @@ package sabir_test
 
 import (
 	"bufio"
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/sabir-ipc/sabir"
@@ -178,4 +182,36 @@ func TestAnyNumberHasABound(t *testing.T) {
 	}
 	fmt.Fprintf(far, `{"id":%s,"result":{}}`+"\n", id)
 	<-done
+}
+
+// A handler that panics is logged once, with its stack.
+func TestPanicsAreLoggedOnce(t *testing.T) {
+	var log bytes.Buffer
+	svc := sabir.NewService("faulty", "1", "")
+	sabir.Method(svc, "fall", func(context.Context, sabir.None) (sabir.None, error) { panic("over") })
+	c := sabir.InProcess(svc, &sabir.DialOptions{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if _, err := sabir.Do[sabir.None](t.Context(), c, "faulty.fall", nil); !errors.Is(err, sabir.ErrInternal) {
+		t.Error(err)
+	}
+	c.Close()
+	if got := log.String(); strings.Count(got, "level=ERROR") != 1 || !strings.Contains(got, "panic=over") || !strings.Contains(got, "answer_test.go") {
+		t.Error(got)
+	}
+}
+
+// What cannot be watched says so.
+func TestWatchOfMethods(t *testing.T) {
+	svc := sabir.NewService("plain", "1", "")
+	sabir.Method(svc, "answer", func(context.Context, sabir.None) (number, error) { return number{1}, nil })
+	c := sabir.InProcess(svc, nil)
+	defer c.Close()
+	n := 0
+	for _, err := range sabir.Watch[number](t.Context(), c, "plain.answer", nil, nil) {
+		if n++; err == nil || !strings.Contains(err.Error(), "plain.answer answered at once: it is no topic, state or table") {
+			t.Error(err)
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d events", n)
+	}
 }

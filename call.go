@@ -3,6 +3,7 @@ package sabir
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"math/rand/v2"
 	"time"
@@ -189,6 +190,9 @@ func Watch[T any](ctx context.Context, h Handler, method string, params any, opt
 			}
 			switch {
 			case s.left:
+				return
+			case err == nil && !s.everUp:
+				yield(Event[T]{}, fmt.Errorf("sabir: %s answered at once: it is no topic, state or table to watch", method))
 				return
 			case err == nil:
 				return

@@ -3,7 +3,6 @@ package sabir
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"runtime/debug"
@@ -184,7 +183,7 @@ func (d *Door) Handle(ctx context.Context, call *Call, sink Sink) (Body, error) 
 func (d *Door) run(ctx context.Context, call *Call, sink Sink) (body Body, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
+			err = panicked{p}
 			d.Log().Error("sabir: handler panicked", "method", call.Method, "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
@@ -198,7 +197,7 @@ func (d *Door) told(call *Call, err error) *Error {
 		return said
 	}
 	w, ok := toWire(err)
-	if !ok {
+	if !ok && !errors.As(err, new(panicked)) {
 		d.Log().Error("sabir: call failed", "method", call.Method, "err", err)
 	}
 	return fromWire(w)

@@ -91,6 +91,11 @@ func (in *inbound) keepParams() {
 	in.call.Params.raw.Raw = slices.Clone(in.call.Params.raw.Raw)
 }
 
+// panicked is the error of a handler that did, which is in the log with its stack.
+type panicked struct{ value any }
+
+func (p panicked) Error() string { return fmt.Sprintf("panic: %v", p.value) }
+
 // run calls the handler, whose panic is a failure like others.
 func (in *inbound) run() (body Body, err error) {
 	c := in.c
@@ -103,7 +108,7 @@ func (in *inbound) run() (body Body, err error) {
 	defer gauge.Add(-1)
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
+			err = panicked{p}
 			c.log.Error("sabir: handler panicked", "method", wire.Clip(in.call.Method), "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
@@ -134,7 +139,7 @@ func (in *inbound) finish(body Body, err error, now bool) {
 		if err != nil {
 			e, told := toWire(err)
 			switch {
-			case !told:
+			case !told && !errors.As(err, new(panicked)):
 				c.log.Error("sabir: call failed", "method", wire.Clip(in.call.Method), "err", err)
 			case in.id.IsZero(): // what anybody can make happen as often as he likes fills no log
 				c.log.Debug("sabir: notification failed", "method", wire.Clip(in.call.Method), "err", err)
@@ -150,7 +155,7 @@ func (in *inbound) finish(body Body, err error, now bool) {
 			// Nobody waited for it, or else a method for which nobody ever waits long enough would stay unknown.
 			c.stats.slow.answered(in.call.Method, size(body, c.enc), true)
 		}
-		if err != nil && !tells(err) {
+		if err != nil && !tells(err) && !errors.As(err, new(panicked)) {
 			c.log.Error("sabir: call failed after its end", "method", wire.Clip(in.call.Method), "err", err)
 		}
 	}

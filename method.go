@@ -165,5 +165,9 @@ func (l *listBody) body() Body {
 }
 
 func tooLarge(limit int, started bool) *Error {
-	return newError(wire.TooLarge, &sizeParams{Limit: limit, Started: started}, "over %d bytes in one message", limit)
+	what := "over"
+	if started {
+		what = "the result is over"
+	}
+	return newError(wire.TooLarge, &sizeParams{Limit: limit, Started: started}, "%s %d bytes, the most in one message", what, limit)
 }

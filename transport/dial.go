@@ -62,7 +62,10 @@ func Dial(ctx context.Context, addr Address, opts *DialOptions) (*Conn, error) {
 		}
 		return dialCommand(addr, words, opts.Stderr)
 	}
-	return nil, &UnsupportedError{addr.Scheme, "addresses come in a later version; ssh: reaches other machines today"}
+	if addr.Scheme == "tcp" || addr.Scheme == "sabir" {
+		return nil, &UnsupportedError{addr.Scheme, "addresses are dialled by DialTCP, and need a login"}
+	}
+	return nil, &UnsupportedError{addr.Scheme, "addresses are for browsers and curl; sabir://, tcp: and ssh: reach other machines from here"}
 }
 
 func dialUnix(ctx context.Context, path string) (*Conn, error) {

@@ -130,7 +130,10 @@ func (o *ListenOptions) path(addr Address) (string, error) {
 	case "exec", "ssh":
 		return "", &UnsupportedError{addr.Scheme, "addresses are for dialling; a daemon listens on a name or a path"}
 	}
-	return "", &UnsupportedError{addr.Scheme, "addresses come in a later version; ssh: brings other machines to a name or a path today"}
+	if addr.Scheme == "tcp" || addr.Scheme == "sabir" {
+		return "", &UnsupportedError{addr.Scheme, "addresses are listened at by ListenTCP"}
+	}
+	return "", &UnsupportedError{addr.Scheme, "addresses are for browsers and curl, which are served where sabir:// or tcp: listens"}
 }
 
 // bind makes the socket, with the lock held.

@@ -223,6 +223,11 @@ func TestNothingIsLeft(t *testing.T) {
 	for range 20 {
 		s.do(t, client, "GET", "/probe.echo?text=a", "")
 	}
+	for { // until the one that waits is under way: one that is still on its way is not answered
+		if _, stats := s.do(t, client, "GET", "/rpc.stats", ""); strings.Contains(stats, `"in_flight":2`) {
+			break
+		}
+	}
 	s.stop()
 	under.Wait()
 	client.CloseIdleConnections()

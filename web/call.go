@@ -339,7 +339,11 @@ func invalid(member, format string, args ...any) error {
 
 func tooLarge(limit int, started bool) error {
 	e := *sabir.ErrTooLarge
-	e.Message = sprintf("over %d bytes in one message", limit)
+	what := "over"
+	if started {
+		what = "the result is over"
+	}
+	e.Message = sprintf("%s %d bytes, the most in one message", what, limit)
 	e.Params = bodyOf(&struct {
 		Limit   int
 		Started bool `sabir:",optional"`
