@@ -111,7 +111,16 @@ func callsOf(name string, steps []talkLine) (calls []*replayed, err error) {
 // different is the end of a replay that found differences.
 type different struct{ n, calls int }
 
-func (e *different) Error() string { return fmt.Sprintf("%d differences in %d calls", e.n, e.calls) }
+func (e *different) Error() string {
+	return fmt.Sprintf("%s in %s", counted(e.n, "difference"), counted(e.calls, "call"))
+}
+
+func counted(n int, of string) string {
+	if n == 1 {
+		return "1 " + of
+	}
+	return fmt.Sprintf("%d %ss", n, of)
+}
 
 func (a *app) replay(ctx context.Context, file string) error {
 	in, err := os.Open(file)

@@ -101,6 +101,11 @@ func (a *app) shell(ctx context.Context) error {
 		if len(words) == 1 && (words[0] == "exit" || words[0] == "quit") {
 			return exited(exit)
 		}
+		if len(words) == 2 && words[0] == "exit" {
+			if status, err := strconv.ParseUint(words[1], 10, 8); err == nil {
+				return exited(int(status))
+			}
+		}
 		if len(words) > 0 {
 			exit = s.run(line, words)
 		}
