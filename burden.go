@@ -103,7 +103,7 @@ func (p carried) unload() {
 // leaveBehind is for a call that nobody waits for any more: it is carried until
 // it is answered. c.mu is held.
 func (c *conn) leaveBehind(o *outbound) {
-	c.made.remove(o.id)
+	c.unmake(o)
 	if o.carried.by != nil {
 		if c.behind == nil {
 			c.behind = make(map[int64]carried)

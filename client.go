@@ -151,7 +151,7 @@ func (c *Client) Handle(ctx context.Context, call *Call, sink Sink) (Body, error
 	return body, err
 }
 
-// maxTries is how often a call is sent on another connection.
+// maxTries is how often a call is sent on another connection, beside its turns.
 const maxTries = 3
 
 // do makes the call and hands the result to the function, for whose duration
@@ -162,7 +162,7 @@ func (c *Client) do(ctx context.Context, call *Call, sink Sink, result func(v wi
 			return err
 		}
 	}
-	alone := false
+	turns, inVain := 0, false
 	for try := 0; ; try++ {
 		cn := c.last.Load()
 		if try > 0 || cn == nil {
@@ -182,14 +182,17 @@ func (c *Client) do(ctx context.Context, call *Call, sink Sink, result func(v wi
 		var lost *Unanswered
 		switch {
 		case call.Window == NoWindow && c.opts.Hub == "" && crowding(err):
-			answered, others := cn.turn(ctx)
+			if inVain || turns == maxTurns {
+				return err
+			}
+			turns++
+			inVain = !cn.turn(ctx) // then once more: there may have been room before it waited
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if !answered && (others || alone) {
-				return err
-			}
-			alone = !others // they may all have been answered since
+			repeated := *call // theirs is not ours to change
+			repeated.insists = inVain
+			call = &repeated
 			try--
 		case errors.Is(err, errNotSent):
 			if !again {

@@ -62,8 +62,8 @@ type conn struct {
 	made      numbered[outbound]
 	waiting   []*outbound // those whose caller is blocked, waiting
 	turns     turns       // of those who wait until another is answered
+	uploads   int         // bytes of large ones that are not answered
 	lastID    int64
-	heard     int64 // where in our stream the peer has read to, at least: what it has answered begins there
 	onClose   func()
 	visit     func(t *transport.Conn, first []byte) // takes what turns out to be HTTP; nil: nobody does
 	handed    bool                                  // it was, so the transport is no longer ours
@@ -164,9 +164,6 @@ func (c *conn) fail(why error) {
 	}
 	c.served.clear()
 	c.loseMade()
-	for len(c.turns.wanted) > 0 {
-		c.turns.give()
-	}
 	c.out.drop(c)
 	c.account.add(received, -c.held)
 	c.held = 0
@@ -187,9 +184,18 @@ func (c *conn) fail(why error) {
 // loseMade ends the calls that are not answered and will not be. c.mu is held.
 func (c *conn) loseMade() {
 	for _, o := range c.made.all() {
-		c.made.remove(o.id)
+		c.unmake(o)
 		o.lost(c.out.sent(o))
 	}
+	for len(c.turns.wanted) > 0 {
+		c.turns.give()
+	}
+}
+
+// unmake takes a call out of those that are not answered. c.mu is held.
+func (c *conn) unmake(o *outbound) {
+	c.made.remove(o.id)
+	c.uploads -= o.uploads
 }
 
 // close ends the connection from our side.
@@ -198,6 +204,9 @@ func (c *conn) close() {
 	defer c.mu.Unlock()
 	c.fail(errClosed)
 }
+
+// closing reports that nothing new may be sent. c.mu is held.
+func (c *conn) closing() bool { return c.end != nil || c.eof || c.goneAway || c.broken != nil }
 
 // wait returns when the last goroutine of the connection has.
 func (c *conn) wait() { c.goroutines.Wait() }

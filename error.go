@@ -160,7 +160,9 @@ func joinFaults(faults []Fault) string {
 }
 
 // Busy is the answer of a handler that has reached a limit of its own, named by
-// limit: it means that nothing was done. spec [E4]
+// limit: it means that nothing was done. in_flight and queue are names of the protocol's
+// own, after which a client waits for other calls of its to be answered and tries again.
+// spec [E4]
 func Busy(limit, format string, args ...any) *Error { return busy(limit, format, args...) }
 
 // Unavailable is the answer of a handler that what it needs is not there: it

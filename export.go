@@ -299,6 +299,13 @@ func (x *Exports) reserve(e *export, own []*idl.Service) error {
 // open has a service found.
 func (x *Exports) open(e *export, release func()) {
 	x.mu.Lock()
+	if x.byName[e.desc.Name] != e { // its connection ended while it was judged
+		x.mu.Unlock()
+		if release != nil {
+			release()
+		}
+		return
+	}
 	e.release, e.open = release, true
 	delete(x.gone, e.desc.Name)
 	x.order = append(slices.Clone(x.order), e.desc)

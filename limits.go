@@ -20,6 +20,10 @@ func (l Limits) busyCallerQueue() int { return max(busyCallerQueue, 2*l.Message)
 func (l Limits) resultQueue() int     { return max(resultQueue, 4*l.Message) }
 func (l Limits) maxQueue() int        { return max(maxQueue, 5*l.Message) }
 
+// uploads is how much the large calls of a client may take that are not answered: half of
+// what a server takes of one caller. spec [B6]
+func (l Limits) uploads() int { return l.maxReceived() / 2 }
+
 // maxCallerSubs is how many subscriptions a caller may have on all connections: each takes about 12 KiB.
 func (l Limits) maxCallerSubs() int { return max(4*l.Connections, l.Subscriptions) }
 

@@ -11,12 +11,13 @@ import (
 
 // outbound is a call that we make.
 type outbound struct {
-	c      *conn
-	id     int64
-	start  int64 // where in the stream the request begins
-	window int   // NoWindow: a plain request
-	wake   chan struct{}
-	back   *relayed // what it is part of; nil: it is ours
+	c       *conn
+	id      int64
+	start   int64 // where in the stream the request begins
+	window  int   // NoWindow: a plain request
+	uploads int   // bytes that it is in conn.uploads with
+	wake    chan struct{}
+	back    *relayed // what it is part of; nil: it is ours
 	carried
 
 	// Guarded by c.mu.
@@ -152,7 +153,7 @@ func (o *outbound) lost(sent bool) {
 	err := errNotSent
 	if sent {
 		switch refused := o.c.refused; {
-		case errors.Is(refused, ErrBusy): // the connection itself was one too many
+		case limitOf(refused) == "connections": // the connection itself was one too many
 			err = refused
 		case refused != nil:
 			err = &Unanswered{Sent: true, Err: refused}

@@ -397,6 +397,7 @@ func (c *conn) readFailed(err error) {
 	case errors.Is(err, io.EOF):
 		c.eof = true
 		c.loseMade()
+		c.out.dismiss()
 		c.flush()
 		if c.handler == nil {
 			c.fail(errClosed)

@@ -45,8 +45,9 @@ func (c *conn) misshapen(m *wire.Message, err error) error {
 		c.versioned = true
 	}
 	if o := c.asked(shape.Answer); o != nil { // spec [M12]
-		c.made.remove(o.id)
+		c.unmake(o)
 		o.unload()
+		c.turns.give()
 		o.finish(wire.Value{}, invalidResult([]Fault{{Reason: shape.Error()}}))
 		return nil
 	}
@@ -252,6 +253,7 @@ func (c *conn) notification(m *wire.Message) {
 		}
 	case wire.MethodGoaway:
 		c.goneAway = true
+		c.out.dismiss()
 	}
 }
 
@@ -265,6 +267,9 @@ func (c *conn) asked(id wire.ID) *outbound {
 
 // response hands an answer to its caller.
 func (c *conn) response(m *wire.Message) {
+	if m.Error == nil || m.Error.Code != wire.Busy {
+		c.turns.give() // also where nobody waits for the answer any more: there is room again
+	}
 	o := c.asked(m.ID)
 	if o == nil {
 		if m.ID.IsNull() && m.Error != nil {
@@ -273,8 +278,7 @@ func (c *conn) response(m *wire.Message) {
 		c.putDown(m.ID)
 		return // spec [M11]
 	}
-	c.made.remove(o.id)
-	c.heard = max(c.heard, o.start)
+	c.unmake(o)
 	o.unload()
 	if o.back != nil {
 		c.bring(o.back, m)
@@ -284,9 +288,6 @@ func (c *conn) response(m *wire.Message) {
 		o.finish(wire.Value{}, fromWire(m.Error))
 	} else {
 		o.finish(m.Result, nil)
-	}
-	if m.Error == nil || m.Error.Code != wire.Busy {
-		c.turns.give()
 	}
 }
 

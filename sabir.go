@@ -61,9 +61,10 @@ type Call struct {
 	Caller Caller
 	Notify bool // nobody waits for the result
 
-	grows bool    // its window may
-	hub   string  // the id of the hub that passes it on; empty: what is called for is this process
-	frame *[]byte // that the params are in and that may be taken; nil: none. See ownFrame
+	grows   bool    // its window may
+	insists bool    // it is sent, however much is on its way
+	hub     string  // the id of the hub that passes it on; empty: what is called for is this process
+	frame   *[]byte // that the params are in and that may be taken; nil: none. See ownFrame
 }
 
 // Position is a place in a topic from which to go on. spec [S12]

@@ -28,9 +28,15 @@ func (c *conn) send(ctx context.Context, call *Call) (*outbound, error) {
 	if r := &c.role; r.owner && r.busy != 0 && c.running > 0 {
 		c.takeOver() // a handler that calls out must not be who reads the answer
 	}
-	if !c.awaitRoom(ended) {
-		part.unload()
-		return nil, errEnded
+	if c.out.long() || len(c.out.queued) > 0 {
+		begun := time.Now()
+		if !c.awaitRoom(ended) {
+			part.unload()
+			return nil, errEnded
+		}
+		if m.Timeout > 0 {
+			m.Timeout = max(m.Timeout-time.Since(begun).Seconds(), 0.001)
+		}
 	}
 	var o *outbound
 	if !call.Notify {
@@ -54,7 +60,7 @@ var errEnded = errors.New("ended")
 // read. c.mu is held, and released while it waits. spec [O4]
 func (c *conn) awaitRoom(ended <-chan struct{}) bool {
 	o := &c.out
-	for place := len(o.queued); (o.long() || place > 0) && c.end == nil && c.broken == nil; place = 0 {
+	for place := len(o.queued); (o.long() || place > 0) && !c.closing(); place = 0 {
 		turn := make(chan struct{})
 		o.queued = slices.Insert(o.queued, place, turn)
 		c.flushLater()
@@ -83,7 +89,7 @@ func (c *conn) awaitRoom(ended <-chan struct{}) bool {
 // not for what others say behind it, nor longer than ctx lasts, which is until ended.
 // c.mu is held, and released while writing.
 func (c *conn) flushOwn(ctx context.Context, ended <-chan struct{}) {
-	if ended != nil && !c.cuts && !c.fits(c.out.mark()) {
+	if ended != nil && !c.cuts {
 		c.flushLater() // nothing could end this write
 		return
 	}
@@ -93,41 +99,29 @@ func (c *conn) flushOwn(ctx context.Context, ended <-chan struct{}) {
 	if c.made.n > 1 && len(c.waiting) > 0 {
 		c.letOthersAdd()
 	}
-	p := c.takeOut()
-	n := c.writeNow(p)
+	p, n := c.takeOut(), 0
+	if c.t.Lends() {
+		n = c.tryWrite(p)
+	}
 	if n < p.size() {
 		c.mu.Unlock()
-		n, err := c.writeUntil(ctx, ended, p, n)
-		c.mu.Lock()
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			c.flushRestLater(p.cut(n))
-			return
+		var err error
+		n, err = c.writeUntil(ctx, ended, p, n)
+		cut := errors.Is(err, os.ErrDeadlineExceeded)
+		if cut {
+			p, n = p.cut(n)
 		}
-		c.putBack(p, err)
-		p, n = piece{}, 0
+		c.mu.Lock()
+		switch {
+		case cut:
+			c.flushRestLater(p, n)
+			return
+		case err != nil:
+			c.putBack(p, err)
+			p, n = piece{}, 0
+		}
 	}
 	c.flushFew(p, n)
-}
-
-// fits reports whether the transport surely takes what we say up to a position in
-// our stream, whether or not the peer reads. c.mu is held.
-func (c *conn) fits(to int64) bool { return to-c.heard <= leastBuffer }
-
-// leastBuffer is how many bytes a transport takes that a peer has not read, at least.
-const leastBuffer = 16 << 10
-
-// writeNow writes what goes without waiting, and returns how much that was. c.mu is
-// held, and released while writing.
-func (c *conn) writeNow(p piece) (n int) {
-	switch {
-	case c.t.Lends():
-		n = c.tryWrite(p)
-	case !c.cuts && c.fits(c.out.taken):
-		c.mu.Unlock()
-		n, _ = c.write(p, 0) // an error comes again
-		c.mu.Lock()
-	}
-	return n
 }
 
 // writeUntil is write until ctx ends; then its error is os.ErrDeadlineExceeded.
@@ -163,8 +157,10 @@ func (c *conn) flushFew(p piece, n int) {
 			return
 		}
 		c.putBack(p, nil)
-		p = c.takeOut()
-		n = c.writeNow(p)
+		p, n = c.takeOut(), 0
+		if c.t.Lends() {
+			n = c.tryWrite(p)
+		}
 	}
 	c.flushRestLater(p, n)
 }
@@ -211,7 +207,7 @@ func (c *conn) head(ctx context.Context, m *wire.Message, call *Call) (part carr
 // carried; o is nil for a notification. now is that of
 // loosely. c.mu is held.
 func (c *conn) append(o *outbound, m *wire.Message, call *Call, part carried, now bool) error {
-	if c.end != nil || c.eof || c.goneAway || c.broken != nil {
+	if c.closing() {
 		return errNotSent
 	}
 	if part.by != nil && c.out.unsent() > c.limits.busyQueue()+c.limits.Message { // of several callers
@@ -226,8 +222,18 @@ func (c *conn) append(o *outbound, m *wire.Message, call *Call, part carried, no
 	c.out.room(fewBytes)
 	buf, f := wire.OpenRequest(c.out.buf, c.enc, m)
 	buf, err := call.Params.append(buf, c.enc, c.loosely(&f, call.frame, now))
-	if err == nil && f.Size(buf) > c.limits.Message {
-		err = tooLarge(c.limits.Message, false)
+	if err == nil {
+		switch size := f.Size(buf); {
+		case size > c.limits.Message:
+			err = tooLarge(c.limits.Message, false)
+		case o != nil && size >= keepBuffer && part.by == nil && call.Window == NoWindow:
+			if c.uploads > 0 && c.uploads+size > c.limits.uploads() && !call.insists {
+				err = errCrowded
+				break
+			}
+			o.uploads = size
+			c.uploads += size
+		}
 	}
 	if err != nil {
 		c.out.buf = f.Undo(buf)

@@ -28,6 +28,10 @@ var stuckRoads = map[string]func(t *testing.T) (near, far *transport.Conn){
 		a, b := socketPair(t)
 		return transport.NewConn(a, transport.Peer{Transport: "unix"}), transport.NewConn(b, transport.Peer{Transport: "unix"})
 	},
+	"no deadlines and no buffer": func(*testing.T) (near, far *transport.Conn) {
+		a, b := net.Pipe()
+		return transport.NewConn(struct{ io.ReadWriteCloser }{a}, transport.Peer{Transport: "stdio"}), transport.NewConn(b, transport.Peer{Transport: "stdio"})
+	},
 	"no deadlines": func(t *testing.T) (near, far *transport.Conn) {
 		a, b := socketPair(t)
 		return transport.NewConn(struct{ io.ReadWriteCloser }{a}, transport.Peer{Transport: "unix"}), transport.NewConn(b, transport.Peer{Transport: "unix"})

@@ -2,7 +2,6 @@ package sabir
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 )
@@ -14,41 +13,54 @@ type turns struct {
 	given  int
 }
 
+// errCrowded is for a large call that would be among so many that a service, which
+// has to read them, could only end the connection. spec [B6]
+var errCrowded = busy("queue", "too much is on its way")
+
 // crowding reports whether a call was refused because too much of this client is
 // under way already, so that it never started.
 func crowding(err error) bool {
-	var no *Error
-	var of limitParams
-	if !errors.As(err, &no) || no.Code != ErrBusy.Code || no.Params.Decode(&of) != nil || of.Limit == nil {
-		return false
-	}
-	return *of.Limit == "in_flight" || *of.Limit == "queue"
+	of := limitOf(err)
+	return of == "in_flight" || of == "queue"
 }
 
-// turnTime is how long a call that was refused waits while no other is answered.
-const turnTime = time.Second
+// limitOf names the limit by which a call was refused; empty: it was not, or may have
+// started.
+func limitOf(err error) string {
+	no, _ := err.(*Error) // and none inside of an Unanswered
+	var of limitParams
+	if no == nil || no.Code != ErrBusy.Code || no.Params.Decode(&of) != nil || of.Limit == nil {
+		return ""
+	}
+	return *of.Limit
+}
+
+const (
+	// turnTime is how long a call that was refused waits while no other is answered.
+	turnTime = time.Second
+	// maxTurns is how often one is sent again: a handler may refuse by these limits too.
+	maxTurns = 100
+)
 
 // turn waits, for a call of ours that was refused because too many are under way,
-// until another one has been answered: first come first served, and not for long if
-// none is, since they may be meant to wait for days. others tells whether there are
-// any.
-func (c *conn) turn(ctx context.Context) (answered, others bool) {
+// until another one has been answered: who waits longest is next, and nobody waits long
+// if none is, since they may be meant to wait for days. false: it was in vain, or there
+// is none to wait for.
+func (c *conn) turn(ctx context.Context) bool {
 	ended := ctx.Done()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, p := range c.made.places {
-		if others = p.v != nil && p.v.window == NoWindow; others {
-			break
-		}
+	if c.end != nil {
+		return true
 	}
-	if !others || c.end != nil {
-		return c.end != nil, others
+	if !slices.ContainsFunc(c.made.places, func(p place[outbound]) bool { return p.v != nil && p.v.window == NoWindow }) {
+		return false
 	}
-	turn := make(chan struct{})
-	t := &c.turns
+	t, turn := &c.turns, make(chan struct{})
 	t.wanted = append(t.wanted, turn)
 	late := time.NewTimer(turnTime)
 	defer late.Stop()
+	over := false
 	for waits := true; waits; {
 		given := t.given
 		c.mu.Unlock()
@@ -56,7 +68,7 @@ func (c *conn) turn(ctx context.Context) (answered, others bool) {
 		case <-turn:
 			waits = false
 		case <-ended:
-			waits = false
+			waits, over = false, true
 		case <-late.C:
 			late.Reset(turnTime)
 		}
@@ -64,10 +76,13 @@ func (c *conn) turn(ctx context.Context) (answered, others bool) {
 		waits = waits && given != t.given
 	}
 	i := slices.Index(t.wanted, turn)
-	if i >= 0 {
+	switch {
+	case i >= 0:
 		t.wanted = slices.Delete(t.wanted, i, i+1)
+	case over:
+		t.give()
 	}
-	return i < 0, true
+	return i < 0
 }
 
 // give is for each answer that is no such refusal, with the lock of the connection

@@ -141,6 +141,126 @@ func TestRefusalsOfHandlers(t *testing.T) {
 	}
 }
 
+// A handler that refuses by a limit of the protocol's is not asked for ever.
+func TestRefusalsOfHandlersEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int32
+		svc := sabir.NewService("jobs", "1", "")
+		sabir.Method(svc, "add", func(context.Context, sabir.None) (sabir.None, error) {
+			calls.Add(1)
+			return sabir.None{}, sabir.Busy("queue", "the jobs are too many")
+		})
+		sabir.Method(svc, "other", func(context.Context, sabir.None) (sabir.None, error) {
+			time.Sleep(100 * time.Millisecond)
+			return sabir.None{}, nil
+		})
+		c := inBubble(svc, sabir.Limits{})
+		ctx, stop := context.WithCancel(context.Background())
+		var others sync.WaitGroup
+		for range 2 {
+			others.Go(func() {
+				for ctx.Err() == nil {
+					sabir.Do[sabir.None](ctx, c, "jobs.other", nil)
+				}
+			})
+		}
+		time.Sleep(time.Second)
+		if _, err := sabir.Do[sabir.None](context.Background(), c, "jobs.add", nil); !errors.Is(err, sabir.ErrBusy) || calls.Load() > 101 {
+			t.Errorf("%v after %d calls", err, calls.Load())
+		}
+		stop()
+		others.Wait()
+		c.Close()
+		time.Sleep(time.Second) // the last handlers
+	})
+}
+
+// Calls that were given up make room too.
+func TestTurnAfterGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		svc, _ := slow()
+		sabir.Method(svc, "forever", func(ctx context.Context, _ sabir.None) (sabir.None, error) {
+			<-ctx.Done()
+			return sabir.None{}, ctx.Err()
+		})
+		c := inBubble(svc, sabir.Limits{InFlight: 1})
+		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+		defer cancel()
+		go sabir.Do[sabir.None](ctx, c, "slow.forever", nil)
+		time.Sleep(100 * time.Millisecond)
+		begun := time.Now()
+		_, err := sabir.Do[sabir.None](context.Background(), c, "slow.sleep", map[string]any{"for": 0.0})
+		if err != nil || time.Since(begun) > 250*time.Millisecond {
+			t.Errorf("%v after %v", err, time.Since(begun))
+		}
+		c.Close()
+	})
+}
+
+// A call that may have run is not sent again because its connection ended for being
+// too much.
+// clause: M10, B6
+func TestCallsOfCrowdedConnection(t *testing.T) {
+	var paid atomic.Int32
+	svc := sabir.NewService("bank", "1", "")
+	started := make(chan struct{}, 1)
+	sabir.Method(svc, "pay", func(ctx context.Context, _ sabir.None) (sabir.None, error) {
+		paid.Add(1)
+		started <- struct{}{}
+		<-ctx.Done()
+		return sabir.None{}, ctx.Err()
+	})
+	sabir.Method(svc, "hold", func(ctx context.Context, _ parcel) (sabir.None, error) {
+		<-ctx.Done()
+		return sabir.None{}, ctx.Err()
+	})
+	path := serveUnix(t, svc)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var others sync.WaitGroup
+	for range 3 { // of the same caller, who may have 32 MiB received and not done with
+		other := dial(t, path, sabir.DialOptions{CBOR: true})
+		for range 10 {
+			others.Go(func() {
+				sabir.Do[sabir.None](ctx, other, "bank.hold", parcel{Data: make([]byte, 1<<20)})
+			})
+		}
+	}
+	time.Sleep(300 * time.Millisecond) // until they are there
+	c := dial(t, path, sabir.DialOptions{CBOR: true})
+	others.Go(func() {
+		if _, err := sabir.Do[sabir.None](ctx, c, "bank.pay", nil); !errors.Is(err, sabir.ErrOutcomeUnknown) {
+			t.Errorf("paid: %v", err)
+		}
+	})
+	<-started
+	if _, err := sabir.Do[sabir.None](ctx, c, "bank.hold", parcel{Data: make([]byte, 4<<20-1000)}); !errors.Is(err, sabir.ErrOutcomeUnknown) {
+		t.Errorf("the one too many: %v", err)
+	}
+	if n := paid.Load(); n != 1 {
+		t.Errorf("paid %d times", n)
+	}
+	stop()
+	others.Wait()
+}
+
+// Large calls of a client wait for each other before they are more than a service
+// takes of one caller.
+// clause: B6
+func TestManyUploads(t *testing.T) {
+	var d depot
+	c := dial(t, serveUnix(t, d.service()), sabir.DialOptions{CBOR: true})
+	var all sync.WaitGroup
+	for range 30 {
+		all.Go(func() {
+			if _, err := sabir.Do[parcel](context.Background(), c, "depot.slow", parcel{Data: make([]byte, 3<<20)}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
 // inBubble is a client of a service at the other end of a pipe.
 func inBubble(h sabir.Handler, limits sabir.Limits) *sabir.Client {
 	near, far := transport.Pipe()

@@ -108,6 +108,7 @@ func (o *output) drop(c *conn) {
 	wire.GiveBuffer(o.frame)
 	o.piece, o.spare = piece{}, nil
 	o.release()
+	o.dismiss()
 	c.account.add(unsent, -o.charged)
 	o.charged = 0
 }
@@ -124,6 +125,14 @@ func (o *output) next() {
 	}
 }
 
+// dismiss tells all of them that there will be none here.
+func (o *output) dismiss() {
+	for _, turn := range o.queued {
+		close(turn)
+	}
+	o.queued = nil
+}
+
 // release wakes those who wait for a shorter queue.
 func (o *output) release() {
 	o.next()
@@ -135,8 +144,8 @@ func (o *output) release() {
 }
 
 // loosely is where large bytes of a body may be left out of buf; nil: they have to
-// be copied. now tells that the goroutine flushes before it lets go of c.mu, which
-// is held.
+// be copied. now tells that the goroutine writes them itself, before anything else, or
+// copies what it does not write. c.mu is held.
 func (c *conn) loosely(f *wire.Frame, frame *[]byte, now bool) *wire.Loose {
 	may := frame != nil && *frame != nil
 	if now {
@@ -364,6 +373,9 @@ func (c *conn) flushLater() {
 // charge tells the account how much waits here, and ends the connection where
 // that is too much. c.mu is held. spec [O5]
 func (c *conn) charge() {
+	if c.end != nil {
+		return // drop has given all back
+	}
 	n := c.out.unsent()
 	// What items leave in short queues, and on their way to the kernel, is not on the account: many subscribers of one
 	// caller who are a little behind do no harm.
