@@ -43,8 +43,9 @@ type ProgramOptions struct {
 // params, if the member is common, else for all of them that are one caller; of
 // a topic, which has a history, for a minute longer. What is common is for
 // nobody in particular: SABIR_CALLER is empty, SABIR_LEVEL what the member needs.
-// When a call ends before its command does, that gets SIGTERM, and SIGKILL two
-// seconds later.
+// When a call ends before its command does, or its result is over 4 MiB, that gets
+// SIGTERM, and SIGKILL two seconds later. What it leaves in the background is heard
+// as long as it says something each second.
 //
 // Params, results, items and errors are judged by the description. The methods
 // of a Program may be called by many goroutines at once.

@@ -15,6 +15,8 @@ import (
 	"github.com/sabir-ipc/sabir/wire"
 )
 
+var errTooMuch = fmt.Errorf("printed more than %d bytes", maxOutput)
+
 // result reads what a method has printed.
 func (r *run) result(out io.Reader) (sabir.Body, error) {
 	text, err := io.ReadAll(io.LimitReader(out, maxOutput+1))
@@ -22,7 +24,7 @@ func (r *run) result(out io.Reader) (sabir.Body, error) {
 		return sabir.Body{}, err
 	}
 	if len(text) > maxOutput {
-		return sabir.Body{}, fmt.Errorf("printed more than %d bytes", maxOutput)
+		return sabir.Body{}, errTooMuch
 	}
 	fields := r.member.Result
 	text = bytes.TrimRight(text, "\r\n")

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -38,28 +37,43 @@ func (r *run) run(ctx context.Context, read func(out io.Reader) (sabir.Body, err
 	cmd.Stderr = said
 	// A group of its own, so that what it has started ends with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	out, err := cmd.StdoutPipe()
+	cmd.WaitDelay = lastWords // else what it leaves behind, and has its stderr, is waited for
+	from, to, err := os.Pipe()
 	if err != nil {
 		return sabir.Body{}, err
 	}
-	if err := cmd.Start(); err != nil {
+	defer from.Close()
+	cmd.Stdout = to
+	err = cmd.Start()
+	to.Close()
+	if err != nil {
 		return sabir.Body{}, err
 	}
 	gone, quiet := make(chan struct{}), make(chan struct{})
+	out := &output{from, gone}
 	unwatch := context.AfterFunc(running, func() {
 		defer close(quiet)
 		endGroup(cmd.Process.Pid, gone, patience)
+		from.Close() // what has left the group has it still
 	})
+	var ended error
+	go func() {
+		ended = cmd.Wait()
+		close(gone)
+		out.quieten()
+	}()
 	body, err = read(out)
-	itself := err == nil || r.member.Kind == idl.Method // all it printed is read: how it ends is up to it
+	itself := err == nil || r.member.Kind == idl.Method && err != errTooMuch // all it printed is read: how it ends is up to it
 	if !itself {
 		stop()
 	}
 	io.Copy(io.Discard, out) // so that it can end by itself
-	ended := cmd.Wait()
-	close(gone)
+	<-gone
 	if !unwatch() {
 		<-quiet
+	}
+	if errors.Is(ended, exec.ErrWaitDelay) {
+		ended = nil
 	}
 	var status *exec.ExitError
 	switch {
@@ -79,6 +93,29 @@ func (r *run) run(ctx context.Context, read func(out io.Reader) (sabir.Body, err
 	}
 	return body, nil
 }
+
+// output is what a command prints. It ends with the command, also where something
+// that it has left behind holds it open and says nothing for a while.
+type output struct {
+	from *os.File
+	gone <-chan struct{} // closed when the command has ended
+}
+
+func (o *output) Read(b []byte) (int, error) {
+	select {
+	case <-o.gone:
+		o.quieten()
+	default:
+	}
+	n, err := o.from.Read(b)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// quieten has what is not printed within a while not waited for.
+func (o *output) quieten() { o.from.SetReadDeadline(time.Now().Add(lastWords)) }
 
 // endGroup asks a group of processes to end, and ends what is left of it when
 // its first has gone or the time is over.
@@ -136,7 +173,7 @@ func (r *run) stream(ctx context.Context, out io.Reader, sink sabir.Sink) (sabir
 			list = append(list, ',')
 		}
 		if list, err = b.Append(list, wire.JSON); err == nil && len(list) > maxOutput {
-			err = fmt.Errorf("printed more than %d bytes", maxOutput)
+			err = errTooMuch
 		}
 		return err
 	})
