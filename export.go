@@ -26,6 +26,7 @@ type Exports struct {
 	allow func(Caller, *idl.Service) (release func(), err error)
 	watch Watcher // nil: nobody watches
 	told  func()  // of changes; nil: nobody is
+	began time.Time
 
 	mu     sync.RWMutex
 	byName map[string]*export
@@ -33,14 +34,20 @@ type Exports struct {
 	gone   map[string]time.Time // when those went that are not back; at most maxGone
 }
 
-// maxGone is how many services that are gone are remembered.
-const maxGone = 256
+const (
+	// maxGone is how many services that are gone are remembered.
+	maxGone = 256
+	// backWithin is how long after its beginning it is not known yet what there is: who
+	// offered something to the run before tries again within half a minute, and may have
+	// to wait for a hub that does so too.
+	backWithin = time.Minute
+)
 
 // NewExports makes an Exports without services. allow says who may offer what;
 // the function that it returns, if not nil, is called when the service is gone.
 // An error that is no answer like [Denied] is told nobody but the log.
 func NewExports(allow func(c Caller, s *idl.Service) (release func(), err error)) *Exports {
-	return &Exports{id: newHubID(), allow: allow, byName: make(map[string]*export), gone: make(map[string]time.Time)}
+	return &Exports{id: newHubID(), allow: allow, began: time.Now(), byName: make(map[string]*export), gone: make(map[string]time.Time)}
 }
 
 // Describe returns what is offered now.
@@ -55,7 +62,7 @@ func (x *Exports) Handle(ctx context.Context, call *Call, sink Sink) (Body, erro
 	if e := x.find(call.Method); e != nil {
 		return x.handle(ctx, e, call, sink)
 	}
-	if err := x.missed(call.Method); err != nil {
+	if err := x.missed(call, nil); err != nil {
 		return Body{}, err
 	}
 	var names []string
@@ -67,16 +74,25 @@ func (x *Exports) Handle(ctx context.Context, call *Call, sink Sink) (Body, erro
 }
 
 // missed is the answer where a service is called that was here and is not now; nil: none
-// of that name was. Who subscribes to it tries again then, as where its own socket is
-// gone. spec [U7]
-func (x *Exports) missed(method string) error {
-	service, _, _ := strings.Cut(method, ".")
+// of that name was, or it is one of our own. Who subscribes to it tries again then, as
+// where its own socket is gone. spec [U7]
+//
+// What was here before we began is not known. Subscribers come back to a hub that was
+// restarted, often before the service does: with MethodNotFound they would give up for
+// ever. Who calls is there to read what he is told.
+func (x *Exports) missed(call *Call, own []*idl.Service) error {
+	service, _, _ := strings.Cut(call.Method, ".")
 	x.mu.RLock()
-	defer x.mu.RUnlock()
-	if at, ok := x.gone[service]; ok {
+	at, was := x.gone[service]
+	x.mu.RUnlock()
+	age := time.Since(x.began)
+	switch {
+	case was:
 		return Unavailable("no service %s is here; it was until %s", service, at.Format(time.DateTime))
+	case call.Window == NoWindow || age > backWithin || slices.ContainsFunc(own, func(s *idl.Service) bool { return s.Name == service }):
+		return nil
 	}
-	return nil
+	return Unavailable("no service %s is here yet, %v after the start", service, age.Round(time.Second))
 }
 
 // miss remembers a service that is gone, in place of one of those that went before

@@ -159,7 +159,7 @@ func (r *root) Handle(ctx context.Context, call *Call, sink Sink) (Body, error) 
 		}
 		body, err := r.app.Handle(ctx, call, sink)
 		if x := r.opts.Exports; x != nil && errors.Is(err, ErrMethodNotFound) {
-			err = cmp.Or(x.missed(call.Method), err)
+			err = cmp.Or(x.missed(call, r.own()), err)
 		}
 		return body, err
 	}
