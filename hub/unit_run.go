@@ -63,7 +63,7 @@ const (
 	// lastWords is how long a service that has ended may be heard, by what it has
 	// started and left behind.
 	lastWords = time.Second
-	// wellAfter is after how long a run was not a failure to start.
+	// wellAfter is after how long a run that has answered was not a failure to start.
 	wellAfter = 10 * time.Second
 	// leastPause and mostPause are before the next try after a failure.
 	leastPause = 200 * time.Millisecond
@@ -338,7 +338,7 @@ func (s *started) ended(p *process, path string, err error) {
 		s.failures, s.again = 0, time.Time{}
 		return
 	}
-	if time.Since(p.begun) >= wellAfter {
+	if p.err == nil && time.Since(p.begun) >= wellAfter {
 		s.failures = 0
 	}
 	pause := min(leastPause<<min(s.failures, 20), mostPause)
