@@ -41,12 +41,14 @@ type Front struct {
 	address string
 	opts    FrontOptions
 	dial    sabir.DialOptions // of the callers' connections
+	ctx     context.Context   // ends with Close
+	cancel  context.CancelFunc
+	asking  chan struct{} // has one in it while somebody asks for the description
 
 	mu     sync.Mutex
 	lanes  map[string]*lane
 	closed bool
-	ending sync.WaitGroup // connections that were idle for too long
-	asking sync.Mutex     // one at a time asks for the description
+	ending sync.WaitGroup // connections that are being made, or were idle for too long
 	known  known
 }
 
@@ -83,7 +85,8 @@ type lane struct {
 // says so if the service takes nobody's word on whom a call is for. Close ends
 // its connections.
 func NewFront(ctx context.Context, address string, opts *FrontOptions) (*Front, error) {
-	f := &Front{address: address, lanes: make(map[string]*lane)}
+	f := &Front{address: address, lanes: make(map[string]*lane), asking: make(chan struct{}, 1)}
+	f.ctx, f.cancel = context.WithCancel(context.Background())
 	if opts != nil {
 		f.opts = *opts
 	}
@@ -215,8 +218,12 @@ func (f *Front) refresh(ctx context.Context, age time.Duration) error {
 	if f.opts.Services != nil {
 		return nil
 	}
-	f.asking.Lock()
-	defer f.asking.Unlock()
+	select { // a service that hangs leaves each caller his own time
+	case f.asking <- struct{}{}:
+		defer func() { <-f.asking }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	f.mu.Lock()
 	hash, asked := f.known.hash, f.known.asked
 	f.mu.Unlock()
@@ -288,21 +295,16 @@ func (f *Front) take(ctx context.Context, key string) (*lane, error) {
 		return nil, errStopping
 	}
 	l := f.lanes[key]
-	first := l == nil
-	if first {
+	if l == nil {
 		l = &lane{ready: make(chan struct{})}
 		f.lanes[key] = l
+		f.ending.Go(func() { f.open(context.WithoutCancel(ctx), key, l) })
 	}
 	l.calls++
 	if l.idle != nil {
 		l.idle.Stop()
 	}
 	f.mu.Unlock()
-	if first {
-		// Others may wait for it, so it does not end with this call.
-		l.client, l.err = sabir.Dial(context.WithoutCancel(ctx), f.address, &f.dial)
-		close(l.ready)
-	}
 	select {
 	case <-l.ready:
 	case <-ctx.Done():
@@ -316,15 +318,29 @@ func (f *Front) take(ctx context.Context, key string) (*lane, error) {
 	return l, nil
 }
 
+// open makes a connection. Others may wait for it, so it does not end with the call that
+// is the first.
+func (f *Front) open(ctx context.Context, key string, l *lane) {
+	defer close(l.ready)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(f.ctx, cancel)()
+	l.client, l.err = sabir.Dial(ctx, f.address, &f.dial)
+	if l.err == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.lanes[key] == l {
+		delete(f.lanes, key) // the next caller tries again
+	}
+}
+
 // give ends a use of a connection.
 func (f *Front) give(key string, l *lane) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if l.calls--; l.calls > 0 || f.closed || f.lanes[key] != l {
-		return
-	}
-	if l.err != nil {
-		delete(f.lanes, key)
 		return
 	}
 	l.idle = time.AfterFunc(idleLane, func() {
@@ -335,9 +351,12 @@ func (f *Front) give(key string, l *lane) {
 			f.ending.Add(1)
 		}
 		f.mu.Unlock()
-		if gone {
+		if !gone {
+			return
+		}
+		defer f.ending.Done()
+		if <-l.ready; l.client != nil { // whoever wanted it may have given up before it was there
 			l.client.Close()
-			f.ending.Done()
 		}
 	})
 }
@@ -349,6 +368,7 @@ func (f *Front) Close() error {
 	lanes := f.lanes
 	f.lanes = nil
 	f.mu.Unlock()
+	f.cancel()
 	var errs []error
 	for _, l := range lanes {
 		<-l.ready

@@ -50,7 +50,7 @@ func (r *run) run(ctx context.Context, read func(out io.Reader) (sabir.Body, err
 		return sabir.Body{}, err
 	}
 	gone, quiet := make(chan struct{}), make(chan struct{})
-	out := &output{from, gone}
+	out := &output{from: from, gone: gone}
 	unwatch := context.AfterFunc(running, func() {
 		defer close(quiet)
 		endGroup(cmd.Process.Pid, gone, patience)
@@ -99,9 +99,13 @@ func (r *run) run(ctx context.Context, read func(out io.Reader) (sabir.Body, err
 type output struct {
 	from *os.File
 	gone <-chan struct{} // closed when the command has ended
+	over bool            // it has been quiet for long enough
 }
 
 func (o *output) Read(b []byte) (int, error) {
+	if o.over {
+		return 0, io.EOF
+	}
 	select {
 	case <-o.gone:
 		o.quieten()
@@ -109,7 +113,7 @@ func (o *output) Read(b []byte) (int, error) {
 	}
 	n, err := o.from.Read(b)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		err = io.EOF
+		o.over, err = true, io.EOF
 	}
 	return n, err
 }
