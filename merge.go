@@ -70,7 +70,12 @@ func (m *merger) Handle(ctx context.Context, call *Call, sink Sink) (Body, error
 	select {
 	case <-s.up:
 	case <-s.ctx.Done():
-		return Body{}, s.why()
+		// Those of nobody have a limit, as those of each caller have: what is beyond it is
+		// the caller's own.
+		if why := s.why(); !errors.Is(why, ErrBusy) {
+			return Body{}, why
+		}
+		return m.h.Handle(ctx, call, sink)
 	case <-ctx.Done():
 		return Body{}, ctx.Err()
 	}

@@ -23,7 +23,7 @@ type tidings struct {
 
 func newTidings() *tidings {
 	s := sabir.NewService("tidings", "1.0", "")
-	d := &tidings{Service: s, listening: make(chan bool, 64)}
+	d := &tidings{Service: s, listening: make(chan bool, 1024)}
 	d.news = sabir.NewTopic[number, number](s, "news", sabir.Common, sabir.OnListeners(func(_ number, on bool) { d.listening <- on }),
 		sabir.Accept(func(ctx context.Context, p number) error {
 			if p.N < 0 {
@@ -276,4 +276,39 @@ func TestMergeEnds(t *testing.T) {
 	present(t, path, "tidings", false)
 	offered(t, path, newTidings())
 	watchNumbers(t, c, "tidings.news", number{1}, once).expect("up at 0, lost 0")
+}
+
+// More params values than the subscriptions of nobody in particular may have are
+// subscriptions of their callers' own.
+//
+// clause: U9
+func TestMergeBeyondItsLimit(t *testing.T) {
+	path := exchange(t)
+	d := newTidings()
+	offered(t, path, d)
+	var clients []*sabir.Client
+	for range 2 {
+		clients = append(clients, dial(t, path, sabir.DialOptions{}))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	const most = 300 // the limit is 256
+	ups := make(chan error, 4*most)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	for i := range most {
+		all.Go(func() {
+			for e, err := range sabir.Watch[number](ctx, clients[i%2], "tidings.news", number{i}, nil) {
+				if err != nil || e.Kind == sabir.Up {
+					ups <- err
+				}
+			}
+		})
+	}
+	for i := range most {
+		if err := <-ups; err != nil {
+			t.Fatalf("subscription %d: %v", i, err)
+		}
+	}
 }
