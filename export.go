@@ -2,6 +2,7 @@ package sabir
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -152,6 +153,7 @@ type export struct {
 	via     []string            // the hubs between here and the service
 	at      []string            // where it listens itself
 	open    bool                // it is found
+	leaving bool                // it ends, and its name is free when that is done
 	release func()              // nil: nobody has to be told
 }
 
@@ -182,7 +184,7 @@ func (Taken) Doc() string { return "Somebody else has the name." }
 func (e Taken) Error() string { return fmt.Sprintf("a service %s is here already", e.Service) }
 
 // add puts a service of a connection in its place. spec [U6]
-func (x *Exports) add(c *conn, caller Caller, p exportParams, own []*idl.Service) error {
+func (x *Exports) add(ctx context.Context, c *conn, caller Caller, p exportParams, own []*idl.Service) error {
 	desc := p.Service
 	e := &export{c: c, theirs: desc.Name, desc: &desc, members: make(map[string]exported)}
 	if p.As != nil {
@@ -208,12 +210,12 @@ func (x *Exports) add(c *conn, caller Caller, p exportParams, own []*idl.Service
 		}
 		e.members[desc.Name+"."+m.Name] = member
 	}
-	if err := x.reserve(e, own); err != nil {
+	if err := x.reserve(ctx, e, own); err != nil {
 		return err
 	}
 	release, err := x.allow(caller, e.desc)
 	if err != nil {
-		x.remove(c, e.desc.Name)
+		x.free(e)
 		return err
 	}
 	x.open(e, release)
@@ -288,16 +290,40 @@ func (x *Exports) changed() {
 	}
 }
 
+// takenPatience is how long a name is waited for that somebody else has: a program that
+// is started again at once may be heard before the end of its last run is.
+const takenPatience = 500 * time.Millisecond
+
 // reserve takes the name, under which nothing is found yet.
-func (x *Exports) reserve(e *export, own []*idl.Service) error {
+func (x *Exports) reserve(ctx context.Context, e *export, own []*idl.Service) error {
+	name := e.desc.Name
+	if name == "rpc" || slices.ContainsFunc(own, func(s *idl.Service) bool { return s.Name == name }) {
+		return Taken{name}
+	}
+	for end := time.Now().Add(takenPatience); ; {
+		mine, err := x.claim(e)
+		var taken Taken
+		if !errors.As(err, &taken) || mine || len(e.via) > 0 || time.Now().After(end) {
+			return err // another hub comes again by itself, and has more to offer meanwhile
+		}
+		select { // nobody tells when a connection is found to have ended
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// claim is one try of it; mine: it is the same connection that has the name.
+func (x *Exports) claim(e *export) (mine bool, err error) {
 	name := e.desc.Name
 	if old := x.find(name + "."); old != nil && !old.c.alive() {
 		x.remove(old.c, name) // its service is stopping, and this may be the next run of it
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if name == "rpc" || x.byName[name] != nil || slices.ContainsFunc(own, func(s *idl.Service) bool { return s.Name == name }) {
-		return Taken{name}
+	if old := x.byName[name]; old != nil {
+		return old.c == e.c && !old.leaving, Taken{name}
 	}
 	n := 0
 	for _, other := range x.byName {
@@ -306,23 +332,22 @@ func (x *Exports) reserve(e *export, own []*idl.Service) error {
 		}
 	}
 	if n >= maxExports {
-		return busy("exports", "over %d services of one connection", maxExports)
+		return false, busy("exports", "over %d services of one connection", maxExports)
 	}
 	x.byName[name] = e
-	return nil
+	return false, nil
 }
 
 // open has a service found.
 func (x *Exports) open(e *export, release func()) {
 	x.mu.Lock()
-	if x.byName[e.desc.Name] != e { // its connection ended while it was judged
+	e.release = release
+	if e.leaving { // its connection ended meanwhile
 		x.mu.Unlock()
-		if release != nil {
-			release()
-		}
+		x.free(e)
 		return
 	}
-	e.release, e.open = release, true
+	e.open = true
 	delete(x.gone, e.desc.Name)
 	x.order = append(slices.Clone(x.order), e.desc)
 	x.mu.Unlock()
@@ -333,21 +358,33 @@ func (x *Exports) open(e *export, release func()) {
 func (x *Exports) remove(c *conn, name string) bool {
 	x.mu.Lock()
 	e := x.byName[name]
-	if e == nil || e.c != c {
+	if e == nil || e.c != c || e.leaving {
 		x.mu.Unlock()
 		return false
 	}
-	delete(x.byName, name)
-	if e.open {
-		x.miss(name)
+	e.leaving = true
+	if !e.open { // who is about to open it ends it
+		x.mu.Unlock()
+		return true
 	}
+	e.open = false
+	x.miss(name)
 	x.order = slices.DeleteFunc(slices.Clone(x.order), func(s *idl.Service) bool { return s == e.desc })
 	x.mu.Unlock()
+	x.free(e)
+	return true
+}
+
+// free lets go of a name, after all that belongs to it: else the next of that name would
+// find it in its way, and lose its own to the release of this one.
+func (x *Exports) free(e *export) {
 	if e.release != nil {
 		e.release()
 	}
+	x.mu.Lock()
+	delete(x.byName, e.desc.Name)
+	x.mu.Unlock()
 	x.changed()
-	return true
 }
 
 // drop ends all exports of a connection. spec [U7]
@@ -420,7 +457,7 @@ func (r *root) export(ctx context.Context, p exportParams) (None, error) {
 	if c == nil || r.opts.Exports == nil {
 		return None{}, Denied(AccessAdmin, "services of others are not taken here")
 	}
-	return None{}, r.opts.Exports.add(c, CallerOf(ctx), p, r.own())
+	return None{}, r.opts.Exports.add(ctx, c, CallerOf(ctx), p, r.own())
 }
 
 // withdraw is rpc.withdraw. spec [U7]
