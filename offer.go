@@ -59,10 +59,10 @@ func Export(ctx context.Context, address string, h Handler, opts *ExportOptions)
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	up := false
+	up, said := false, ""
 	for try := 0; ; try++ {
 		err := offer(ctx, a, h, d, &o, func() {
-			up, try = true, 0
+			up, try, said = true, 0, ""
 			if o.Offered != nil {
 				o.Offered()
 			}
@@ -73,7 +73,10 @@ func Export(ctx context.Context, address string, h Handler, opts *ExportOptions)
 		case !up:
 			return err
 		}
-		o.Log.Warn("sabir: services are offered no more, trying again", "at", a.String(), "err", err)
+		if text := err.Error(); text != said { // a hub may be away for a night
+			said = text
+			o.Log.Warn("sabir: services are offered no more, trying again", "at", a.String(), "err", err)
+		}
 		if !pause(ctx, try, offerPause) {
 			return nil
 		}
