@@ -57,7 +57,7 @@ func TestOfferEndsWhileItIsJudged(t *testing.T) {
 	c := newConn(far, connConfig{base: t.Context()})
 	svc := NewService("ghost", "1", "")
 	done := make(chan error)
-	go func() { done <- x.add(c, Caller{}, exportParams{Service: *svc.Describe()[0]}, nil) }()
+	go func() { done <- x.add(t.Context(), c, Caller{}, exportParams{Service: *svc.Describe()[0]}, nil) }()
 	<-judged
 	c.close()
 	x.drop(c) // as a server does

@@ -83,7 +83,7 @@ func (a *app) gen(ctx context.Context, word, to string, make func(*idl.Service) 
 		return faults
 	}
 	if s.service.Name == "" {
-		return &usage{word + " has no service", "a file begins with: service NAME VERSION"}
+		return &usage{word + " has no service, only types and errors if anything", "a file begins with: service NAME VERSION"}
 	}
 	text, err := make(s.service)
 	switch {
