@@ -226,8 +226,17 @@ func TestCallsOfCrowdedConnection(t *testing.T) {
 			})
 		}
 	}
-	time.Sleep(300 * time.Millisecond) // until they are there
 	c := dial(t, path, sabir.DialOptions{CBOR: true})
+	for { // until they are there, and this call
+		counts, err := sabir.Do[struct{ InFlight int }](ctx, c, "rpc.stats", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if counts.InFlight > 30 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
 	others.Go(func() {
 		if _, err := sabir.Do[sabir.None](ctx, c, "bank.pay", nil); !errors.Is(err, sabir.ErrOutcomeUnknown) {
 			t.Errorf("paid: %v", err)
