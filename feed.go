@@ -63,6 +63,7 @@ type feed struct {
 	held     bool // the program keeps it, with or without an audience
 	heard    bool // it has had an audience
 	timer    *time.Timer
+	rested   time.Time // since when timer runs
 }
 
 // newFeeds declares a member with an audience.
@@ -199,6 +200,7 @@ func (fs *feeds) rest(f *feed) {
 		}
 		return
 	}
+	f.rested = time.Now()
 	f.timer = time.AfterFunc(fs.linger, func() {
 		fs.mu.Lock()
 		defer fs.mu.Unlock()
@@ -207,6 +209,23 @@ func (fs *feeds) rest(f *feed) {
 			fs.remove(f)
 		}
 	})
+}
+
+// vacate lets go of the feed to which nobody has listened for the longest, with fs.mu
+// held; false: somebody listens to each. spec [S15]
+func (fs *feeds) vacate() bool {
+	var oldest *feed
+	for _, f := range fs.all {
+		if f.timer != nil && f.busy == 0 && !f.held && (oldest == nil || f.rested.Before(oldest.rested)) {
+			oldest = f
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	oldest.timer.Stop()
+	fs.remove(oldest)
+	return true
 }
 
 func (fs *feeds) remove(f *feed) {
@@ -238,7 +257,7 @@ func (fs *feeds) join(ctx context.Context, call *Call) (*feed, error) {
 		}
 	}
 	fs.mu.Lock()
-	if fs.all[string(key)] == nil && fs.idle >= maxFeeds {
+	if fs.all[string(key)] == nil && fs.idle >= maxFeeds && !fs.vacate() {
 		fs.mu.Unlock()
 		return nil, busy("rings", "over %d params values of %s in use", maxFeeds, call.Method)
 	}

@@ -126,6 +126,42 @@ func TestLinger(t *testing.T) {
 	})
 }
 
+// Where no place is left, that of the topic to which nobody has listened for the longest
+// is taken: who comes and goes with ever other params shuts nobody out.
+// clause: S15
+func TestPlacesOfTheSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		svc := sabir.NewService("chat", "1", "")
+		sabir.NewTopic[said, roomParams](svc, "said")
+		c := sabir.InProcess(svc, &sabir.DialOptions{Log: quiet})
+		defer c.Close()
+		epoch := func(room int) string {
+			for e, err := range sabir.Watch[said](t.Context(), c, "chat.said", roomParams{fmt.Sprint(room)}, nil) {
+				if err != nil {
+					t.Fatal(room, err)
+				}
+				if e.Kind == sabir.Up {
+					return e.Epoch
+				}
+			}
+			return ""
+		}
+		const places = 1024
+		var epochs []string
+		for room := range places + 10 {
+			epochs = append(epochs, epoch(room))
+			synctest.Wait()
+			time.Sleep(time.Millisecond)
+		}
+		if epoch(places) != epochs[places] {
+			t.Error("one of the last has lost its place")
+		}
+		if epoch(0) == epochs[0] {
+			t.Error("the first has kept its place")
+		}
+	})
+}
+
 // More keys than rows wait for a reader: it begins again.
 // clause: S18
 func TestReset(t *testing.T) {
