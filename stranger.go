@@ -314,7 +314,7 @@ func (s *server) tell(from netip.Addr, level slog.Level, what string) {
 	s.logged[source] = &told{at: now}
 	attrs := []any{"peer", from}
 	if before != nil && before.more > 0 {
-		attrs = append(attrs, "more_like_it_before", before.more)
+		attrs = append(attrs, "not_logged", before.more)
 	}
 	s.opts.Log.Log(context.Background(), level, "sabir: "+what, attrs...)
 }

@@ -141,7 +141,7 @@ func TestCase31LogFlood(t *testing.T) {
 		}
 	}
 	log := d.log.String()
-	if n := strings.Count(log, "\n"); n < 2 || n > int(time.Since(start)/time.Second)+1 || !strings.Contains(log, "untold=") || knocks < 10 {
+	if n := strings.Count(log, "\n"); n < 2 || n > int(time.Since(start)/time.Second)+1 || !strings.Contains(log, "not_logged=") || knocks < 10 {
 		t.Errorf("%d lines for %d knocks: %s", n, knocks, log)
 	}
 }
