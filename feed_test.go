@@ -197,37 +197,45 @@ func TestReset(t *testing.T) {
 func TestRings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		svc := sabir.NewService("chat", "1", "")
-		topic := sabir.NewTopic[said, roomParams](svc, "said")
+		sabir.NewTopic[said, roomParams](svc, "said")
+		up := make(chan error)
+		subscribe := func(ctx context.Context, c *sabir.Client, room int) error {
+			go func() {
+				for e, err := range sabir.Watch[said](ctx, c, "chat.said", roomParams{fmt.Sprint(room)}, nil) {
+					if ctx.Err() == nil && (err != nil || e.Kind == sabir.Up) {
+						up <- err
+					}
+				}
+			}()
+			return <-up
+		}
+		const places, each = 1024, 256
+		ctx, leave := context.WithCancel(t.Context())
+		var clients []*sabir.Client
+		for room := range places {
+			if room%each == 0 {
+				clients = append(clients, sabir.InProcess(svc, &sabir.DialOptions{Log: quiet}))
+			}
+			if err := subscribe(ctx, clients[len(clients)-1], room); err != nil {
+				t.Fatal(room, err)
+			}
+		}
 		c := sabir.InProcess(svc, &sabir.DialOptions{Log: quiet})
-		defer c.Close()
-		subscribe := func(room string) error {
-			for e, err := range sabir.Watch[said](t.Context(), c, "chat.said", roomParams{room}, nil) {
-				if err != nil {
-					return err
-				}
-				if e.Kind == sabir.Up {
-					break
-				}
-			}
-			return nil
+		clients = append(clients, c)
+		if err := subscribe(t.Context(), c, places); !errors.Is(err, sabir.ErrBusy) {
+			t.Errorf("one more: %v", err)
 		}
-		start := time.Now()
-		for i := range 1024 {
-			if err := subscribe(fmt.Sprint(i)); err != nil {
-				t.Fatal(i, err)
-			}
-		}
-		if err := subscribe("one more"); !errors.Is(err, sabir.ErrBusy) {
-			t.Errorf("got %v after %v", err, time.Since(start))
-		}
-		if err := subscribe("7"); err != nil {
+		if err := subscribe(t.Context(), c, 7); err != nil {
 			t.Error(err)
 		}
-		time.Sleep(time.Minute + time.Second)
-		if err := subscribe("one more"); err != nil {
-			t.Errorf("after a minute: %v", err)
+		leave()
+		synctest.Wait()
+		if err := subscribe(t.Context(), c, places); err != nil {
+			t.Errorf("one more, after the others have left: %v", err)
 		}
-		_ = topic
+		for _, c := range clients {
+			c.Close()
+		}
 	})
 }
 
