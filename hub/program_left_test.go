@@ -3,13 +3,13 @@ package hub_test
 import (
 	"context"
 	"errors"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/hub"
+	"github.com/sabir-ipc/sabir/internal/needed"
 )
 
 // What a command leaves behind in the background holds up nothing, whatever it has of
@@ -46,9 +46,7 @@ esac`, nil)
 // A process that has left the group of its command, and holds what that prints to,
 // takes no place among the commands when the caller has given up.
 func TestProgramThatCannotBeEnded(t *testing.T) {
-	if _, err := exec.LookPath("setsid"); err != nil {
-		t.Skip("needs setsid")
-	}
+	needed.Tool(t, "setsid")
 	p := program(t, "service s 1\nmethod wait()\nmethod now()", `case $1 in
 wait) setsid sleep 15 & sleep 100 ;;
 esac`, &hub.ProgramOptions{Processes: 1})
