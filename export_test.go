@@ -21,12 +21,19 @@ import (
 
 // exchange is a server at which others offer their services.
 func exchange(t *testing.T) (path string) {
+	path, stop := exchangeUntil(t)
+	t.Cleanup(stop)
+	return path
+}
+
+// exchangeUntil is one that is there until it is stopped.
+func exchangeUntil(t *testing.T) (path string, stop func()) {
 	path = filepath.Join(shortDir(t), "x.sock")
 	ln, err := transport.Listen(transport.Address{Scheme: "unix", Path: path}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
 		done <- sabir.Serve(ctx, ln, sabir.NewMux(), &sabir.ServeOptions{
@@ -34,13 +41,12 @@ func exchange(t *testing.T) (path string) {
 			Exports: sabir.NewExports(func(sabir.Caller, *idl.Service) (func(), error) { return nil, nil }),
 		})
 	}()
-	t.Cleanup(func() {
-		stop()
+	return path, func() {
+		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-	})
-	return path
+	}
 }
 
 // offered offers h at an exchange until stop is called, and waits until it is there.

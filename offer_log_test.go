@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -12,25 +11,11 @@ import (
 
 	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/examples/probe"
-	"github.com/sabir-ipc/sabir/idl"
-	"github.com/sabir-ipc/sabir/transport"
 )
 
 // Who offers a service to a hub that is away says so once, and not at each try.
 func TestExportSaysOnceThatTheHubIsAway(t *testing.T) {
-	path := filepath.Join(shortDir(t), "x.sock")
-	ln, err := transport.Listen(transport.Address{Scheme: "unix", Path: path}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	serving, stop := context.WithCancel(t.Context())
-	served := make(chan error, 1)
-	go func() {
-		served <- sabir.Serve(serving, ln, sabir.NewMux(), &sabir.ServeOptions{
-			Log: quiet, Grace: time.Millisecond,
-			Exports: sabir.NewExports(func(sabir.Caller, *idl.Service) (func(), error) { return nil, nil }),
-		})
-	}()
+	path, stop := exchangeUntil(t)
 	var said bytes.Buffer
 	ctx, cancel := context.WithCancel(t.Context())
 	up, done := make(chan struct{}), make(chan error, 1)
@@ -41,7 +26,6 @@ func TestExportSaysOnceThatTheHubIsAway(t *testing.T) {
 	}()
 	<-up
 	stop()
-	<-served
 	time.Sleep(3 * time.Second) // half a dozen tries
 	cancel()
 	if err := <-done; err != nil {
