@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -102,6 +103,17 @@ func againstFarEnd(t *testing.T) (*sabir.Client, *farEnd) {
 	c := sabir.NewClient(near, &sabir.DialOptions{Log: quiet})
 	t.Cleanup(func() { c.Close() })
 	return c, &farEnd{far, bufio.NewScanner(far)}
+}
+
+// dialFarEnd is one that has connected.
+func dialFarEnd(t *testing.T, path string) *farEnd {
+	t.Helper()
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return &farEnd{transport.NewConn(conn, transport.Peer{}), bufio.NewScanner(conn)}
 }
 
 // request is the next one, by its id and its window.

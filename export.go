@@ -9,14 +9,20 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sabir-ipc/sabir/codec"
 	"github.com/sabir-ipc/sabir/idl"
 	"github.com/sabir-ipc/sabir/wire"
 )
 
 // Services that those who connect offer to others who do. spec/hub.md
 
-// maxExports is how many services one connection may offer.
-const maxExports = 64
+const (
+	// maxExports is how many services one connection may offer.
+	maxExports = 64
+	// maxDescribed is how deep a description may nest: what is around it in the answers of
+	// rpc.describe and rpc.discover, which every caller gets, takes of the levels that there are.
+	maxDescribed = 52
+)
 
 // Exports are the services that those who connect to a server offer: it takes
 // them if it is given an Exports in [ServeOptions]. As a Handler it passes calls
@@ -213,7 +219,14 @@ func (x *Exports) add(ctx context.Context, c *conn, caller Caller, p exportParam
 	if err := x.reserve(ctx, e, own); err != nil {
 		return err
 	}
+	judged := false
+	defer func() {
+		if !judged { // allow has panicked
+			x.free(e)
+		}
+	}()
 	release, err := x.allow(caller, e.desc)
+	judged = true
 	if err != nil {
 		x.free(e)
 		return err
@@ -230,6 +243,9 @@ func (x *Exports) add(ctx context.Context, c *conn, caller Caller, p exportParam
 func (p *exportParams) faults() (faults []Fault) {
 	fault := func(path, format string, args ...any) {
 		faults = append(faults, Fault{Path: path, Reason: fmt.Sprintf(format, args...)})
+	}
+	if raw, err := codec.AppendAny(nil, wire.JSON, &p.Service); err != nil || (wire.Value{Enc: wire.JSON, Raw: raw}).Depth() > maxDescribed {
+		fault("service", "nested over %d levels", maxDescribed)
 	}
 	const noName = "%q is no name for a service, [a-z][a-z0-9_]*"
 	if !serviceName.MatchString(p.Service.Name) {

@@ -270,6 +270,60 @@ func TestExportIsWatchedAgain(t *testing.T) {
 	}
 }
 
+// A description that nests too deep to be told in an answer is not taken: nobody there
+// could describe anything any more.
+//
+// clause: D2
+func TestExportTooDeep(t *testing.T) {
+	for levels, want := range map[int]string{52: "result", 53: "error"} {
+		path := exchange(t)
+		far := dialFarEnd(t, path)
+		lists := levels - 4 // the service, its members, one of them, and what all the lists are of
+		item := strings.Repeat(`{"kind":"list","of":`, lists) + `{"kind":"int"}` + strings.Repeat("}", lists)
+		fmt.Fprintf(far, `{"id":1,"method":"rpc.export","params":{"service":{"name":"deep","version":"1","types":[],"errors":[],"members":[`+
+			`{"kind":"topic","name":"m","params":[],"item":%s}]}}}`+"\n", item)
+		far.request()
+		if answer := far.in.Text(); !strings.HasPrefix(answer, `{"id":1,"`+want) {
+			t.Errorf("%d levels: %s", levels, answer)
+		}
+		c := dial(t, path, sabir.DialOptions{})
+		for _, method := range []string{"rpc.describe", "rpc.discover", "rpc.info"} {
+			if _, err := sabir.Do[sabir.Body](t.Context(), c, method, nil); err != nil {
+				t.Errorf("%d levels: %s: %v", levels, method, err)
+			}
+		}
+	}
+}
+
+// A judge that panics is a failure of one offer, and the name stays free.
+func TestExportJudgePanics(t *testing.T) {
+	calm := false
+	x := sabir.NewExports(func(sabir.Caller, *idl.Service) (func(), error) {
+		if !calm {
+			calm = true
+			panic("no")
+		}
+		return nil, nil
+	})
+	near, far := transport.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		done <- sabir.ServeConn(t.Context(), far, sabir.NewMux(), &sabir.ServeOptions{Log: quiet, Exports: x})
+	}()
+	peer := sabir.NewClient(near, &sabir.DialOptions{Log: quiet})
+	offer := map[string]any{"service": sabir.NewService("a", "1", "").Describe()[0]}
+	if _, err := sabir.Do[sabir.None](t.Context(), peer, "rpc.export", offer); !errors.Is(err, sabir.ErrInternal) {
+		t.Errorf("the judge has panicked: %v", err)
+	}
+	if _, err := sabir.Do[sabir.None](t.Context(), peer, "rpc.export", offer); err != nil {
+		t.Errorf("and is calm again: %v", err)
+	}
+	peer.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 // What waited for a service that went away has a named answer, sent or not.
 // clause: U5
 func TestCallsLostOnTheirWay(t *testing.T) {

@@ -3,6 +3,7 @@ package sabir
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -217,8 +218,12 @@ func (s *shared) Live(l Live) error {
 	return nil
 }
 
-// Item keeps an item.
+// Item keeps an item. One that the member cannot have ends the subscription: what the
+// service is, whoever offered it said, and what it sends may be anything.
 func (s *shared) Item(it Item) error {
+	if (it.Keyed || it.Reset) != (s.rows != nil) {
+		return s.misfit("an item that is none of a %s", s.desc.Kind)
+	}
 	if it.Reset {
 		s.old = s.rows.keys()
 		return nil
@@ -239,8 +244,12 @@ func (s *shared) Item(it Item) error {
 		s.rows.set(it.Key, e)
 	case s.cell != nil:
 		s.cell.set(e)
-	case s.ring != nil:
-		s.ring.relay(it.Seq, e)
+	case s.ring != nil && !s.ring.relay(it.Seq, e):
+		return s.misfit("item %d, which is not after those before it", it.Seq)
 	}
 	return nil
+}
+
+func (s *shared) misfit(format string, args ...any) error {
+	return fmt.Errorf("%s sent "+format, append([]any{s.desc.Name}, args...)...)
 }

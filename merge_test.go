@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -309,6 +310,35 @@ func TestMergeBeyondItsLimit(t *testing.T) {
 	for i := range most {
 		if err := <-ups; err != nil {
 			t.Fatalf("subscription %d: %v", i, err)
+		}
+	}
+}
+
+// What a service sends may be anything, whatever it says of itself. Items that its
+// member cannot have end the subscription, and nothing else.
+//
+// clause: M12
+func TestMergeOfMisfits(t *testing.T) {
+	for _, misfit := range []struct{ kind, note string }{
+		{"state", `{"id":$,"reset":true}`},
+		{"state", `{"id":$,"key":"a","gone":true}`},
+		{"topic", `{"id":$,"reset":true}`},
+		{"topic", `{"id":$,"key":"a","value":{"n":1}}`},
+		{"topic", `{"id":$,"seq":7,"value":{"n":1}}`},
+		{"table", `{"id":$,"value":{"n":1}}`},
+	} {
+		path := exchange(t)
+		far := dialFarEnd(t, path)
+		fmt.Fprintf(far, `{"id":1,"method":"rpc.export","params":{"service":{"name":"odd","version":"1","types":[],"errors":[],"members":[`+
+			`{"kind":%q,"name":"m","common":true,"params":[],"item":{"kind":"any"}}]}}}`+"\n", misfit.kind)
+		far.request() // the answer
+		w := watchNumbers(t, dial(t, path, sabir.DialOptions{}), "odd.m", nil, nil)
+		id, _ := far.request()
+		fmt.Fprintf(far, `{"method":"rpc.live","params":{"id":%s,"epoch":"e","seq":7,"lost":0}}`+"\n", id)
+		w.next() // up
+		fmt.Fprintf(far, `{"method":"rpc.item","params":%s}`+"\n", strings.ReplaceAll(misfit.note, "$", string(id)))
+		if _, err := w.next(); !errors.Is(err, sabir.ErrInternal) {
+			t.Errorf("%s: %s: %v", misfit.kind, misfit.note, err)
 		}
 	}
 }

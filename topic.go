@@ -121,10 +121,13 @@ func (r *ring) publish(item func(seq int64) (encoded, error)) (int64, error) {
 }
 
 // relay publishes what has its place already. If others were lost before it, so
-// is what is here: to a reader all of that is one gap.
-func (r *ring) relay(seq int64, e encoded) {
+// is what is here: to a reader all of that is one gap. false: its place is taken.
+func (r *ring) relay(seq int64, e encoded) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if seq <= r.head {
+		return false
+	}
 	if seq != r.head+1 {
 		for r.n > 0 {
 			r.evict()
@@ -132,6 +135,7 @@ func (r *ring) relay(seq int64, e encoded) {
 		r.head = seq - 1
 	}
 	r.push(e)
+	return true
 }
 
 // has reports whether nothing after a position is lost.
