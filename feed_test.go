@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -272,4 +273,43 @@ func TestDenied(t *testing.T) {
 
 func levelOf(a sabir.Access) func(transport.Peer) sabir.Access {
 	return func(transport.Peer) sabir.Access { return a }
+}
+
+// A ring keeps a megabyte and no more, also where its items are asked for in both
+// encodings.
+//
+// clause: S10
+func TestRingOfBothEncodings(t *testing.T) {
+	svc := sabir.NewService("s", "1", "")
+	files := sabir.NewTopic[parcel, sabir.None](svc, "files")
+	watch := func(cbor bool, opts *sabir.WatchOptions) (next func() (sabir.Event[parcel], error, bool)) {
+		c := sabir.InProcess(svc, &sabir.DialOptions{CBOR: cbor})
+		t.Cleanup(func() { c.Close() })
+		next, stop := iter.Pull2(sabir.Watch[parcel](t.Context(), c, "s.files", nil, opts))
+		t.Cleanup(stop)
+		return next
+	}
+	json, cbor := watch(false, nil), watch(true, nil)
+	json()
+	cbor() // the last one: items are first written as it reads them
+	for range 40 {
+		if err := files.Publish(sabir.None{}, parcel{Data: make([]byte, 100<<10)}); err != nil {
+			t.Fatal(err)
+		}
+		cbor()
+		json()
+	}
+	kept := 0
+	for next := watch(true, &sabir.WatchOptions{Since: &sabir.Position{Epoch: "another"}}); ; kept++ {
+		e, err, _ := next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Kind == sabir.Up {
+			break
+		}
+	}
+	if kept < 5 || kept > 10 {
+		t.Errorf("%d items of 100 KiB are kept", kept)
+	}
 }

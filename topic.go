@@ -168,6 +168,15 @@ func (r *ring) evict() {
 	r.n--
 }
 
+// in is the value of an item, with r.mu held. It takes more when it has been asked for in
+// both encodings, and is counted with what it takes.
+func (r *ring) in(e *encoded, enc wire.Encoding) Body {
+	before := e.size()
+	body := e.in(enc)
+	r.bytes += e.size() - before
+	return body
+}
+
 // reader is a position in a ring.
 type reader struct {
 	seq  int64 // the last item sent or told lost
@@ -203,7 +212,7 @@ func (r *ring) next(at *reader, enc wire.Encoding, ch chan struct{}, items []Ite
 		e := &r.items[at.seq%ringItems]
 		items = items[:len(items)+1] // one whose other fields no reader of a ring ever sets
 		it := &items[len(items)-1]
-		it.Seq, it.Lost, it.Epoch, it.Value = at.seq, at.lost, "", e.in(enc)
+		it.Seq, it.Lost, it.Epoch, it.Value = at.seq, at.lost, "", r.in(e, enc)
 		if at.lost < 0 {
 			it.Epoch = r.epoch
 		}
@@ -324,7 +333,7 @@ func (r *ring) rest(at *reader, ch chan struct{}) (body Body, ok bool, err error
 	var items listBody
 	for at.seq < r.head {
 		at.seq++
-		if err := items.add(r.items[at.seq%ringItems].in(wire.JSON)); err != nil {
+		if err := items.add(r.in(&r.items[at.seq%ringItems], wire.JSON)); err != nil {
 			return Body{}, false, err
 		}
 	}
