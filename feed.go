@@ -44,8 +44,8 @@ type feeds struct {
 
 // source is what a feed publishes from.
 type source interface {
-	// empty reports that nothing would be lost with the source but history.
-	empty() bool
+	// end ends the source if nothing would be lost with it but history.
+	end() bool
 }
 
 type feed struct {
@@ -162,11 +162,14 @@ func (fs *feeds) drop(params reflect.Value) {
 	}
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if f.held && fs.all[f.key] == f {
+	if fs.all[f.key] != f {
+		return
+	}
+	if f.held {
 		f.held = false
 		fs.idle++
-		fs.rest(f)
 	}
+	fs.rest(f)
 }
 
 // get returns the feed of params, made if need be, with fs.mu held.
@@ -195,7 +198,7 @@ func (fs *feeds) rest(f *feed) {
 	}
 	if fs.linger == 0 || !f.heard || fs.idle > maxFeeds {
 		// No interest was ever there to outlast, or no room is left for it.
-		if fs.linger > 0 || f.source.empty() {
+		if fs.linger > 0 || f.source.end() {
 			fs.remove(f)
 		}
 		return
@@ -256,14 +259,30 @@ func (fs *feeds) join(ctx context.Context, call *Call) (*feed, error) {
 			return nil, err
 		}
 	}
-	fs.mu.Lock()
-	if fs.all[string(key)] == nil && fs.idle >= maxFeeds && !fs.vacate() {
-		fs.mu.Unlock()
-		return nil, busy("rings", "over %d params values of %s in use", maxFeeds, call.Method)
-	}
-	f, err := fs.get(string(key), params)
+	f, err := fs.seat(string(key), params, call.Method)
 	if err != nil {
-		fs.mu.Unlock()
+		return nil, err
+	}
+	stays := false
+	defer func() {
+		if !stays { // the hook has panicked
+			fs.leave(f)
+		}
+	}()
+	fs.tell(f)
+	stays = true
+	return f, nil
+}
+
+// seat is join for params that are judged.
+func (fs *feeds) seat(key string, params reflect.Value, method string) (*feed, error) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if fs.all[key] == nil && fs.idle >= maxFeeds && !fs.vacate() {
+		return nil, busy("rings", "over %d params values of %s in use", maxFeeds, method)
+	}
+	f, err := fs.get(key, params)
+	if err != nil {
 		return nil, err
 	}
 	f.audience++
@@ -272,8 +291,6 @@ func (fs *feeds) join(ctx context.Context, call *Call) (*feed, error) {
 		f.timer.Stop()
 		f.timer = nil
 	}
-	fs.mu.Unlock()
-	fs.tell(f)
 	return f, nil
 }
 

@@ -160,3 +160,40 @@ func TestHistoryAtOnce(t *testing.T) {
 		t.Errorf("%d kept of 1600", total)
 	}
 }
+
+// broken is a history that panics.
+type broken struct{}
+
+func (broken) Past(sabir.None) (sabir.Past[number], error) { panic("no disk") }
+func (broken) Keep(sabir.None, int64, number) error        { return nil }
+
+// A program's own code that panics costs one call, and neither the topic nor the count
+// of those who listen.
+func TestPanicsBesideATopic(t *testing.T) {
+	s := sabir.NewService("s", "1", "")
+	sabir.NewTopic[number, sabir.None](s, "news", sabir.Remembers(broken{}))
+	told := []bool{}
+	mood := sabir.NewState[number, sabir.None](s, "mood", sabir.OnListeners(func(_ sabir.None, on bool) {
+		if told = append(told, on); on {
+			panic("no sensor")
+		}
+	}))
+	c := sabir.InProcess(s, &sabir.DialOptions{Log: quiet})
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for range 2 {
+		if _, err := sabir.Do[sabir.Body](ctx, c, "s.news", nil); !errors.Is(err, sabir.ErrInternal) {
+			t.Errorf("a history that panics: %v", err)
+		}
+		if _, err := sabir.Do[sabir.Body](ctx, c, "s.mood", nil); !errors.Is(err, sabir.ErrInternal) {
+			t.Errorf("a hook that panics: %v", err)
+		}
+		if n := mood.Listeners(sabir.None{}); n != 0 {
+			t.Errorf("%d listen", n)
+		}
+	}
+	if fmt.Sprint(told) != "[true false true false]" {
+		t.Errorf("told %v", told)
+	}
+}

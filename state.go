@@ -81,6 +81,8 @@ func (c *cell) empty() bool {
 	return c.version == 0 || c.gone
 }
 
+func (c *cell) end() bool { return c.empty() }
+
 func (c *cell) set(e encoded) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -54,12 +54,15 @@ func (t *Table[T, P]) Set(params P, key string, row T) error {
 	if len(key)+e.size() > maxMessage-itemOverhead {
 		return tooLarge(maxMessage, false)
 	}
-	f, err := t.feeds.hold(reflect.ValueOf(&params).Elem())
-	if err != nil {
-		return err
+	for {
+		f, err := t.feeds.hold(reflect.ValueOf(&params).Elem())
+		if err != nil {
+			return err
+		}
+		if f.source.(*rows).set(key, e) {
+			return nil
+		} // else somebody deleted the last row meanwhile
 	}
-	f.source.(*rows).set(key, e)
-	return nil
 }
 
 // Delete takes a row out of the table; ok tells whether it was there.
@@ -98,26 +101,30 @@ type rows struct {
 	mu      sync.Mutex
 	all     map[string]*encoded
 	readers map[*backlog]struct{}
+	over    bool // they are forgotten, and take no row any more
 }
 
 func newRows() *rows {
 	return &rows{all: make(map[string]*encoded), readers: make(map[*backlog]struct{})}
 }
 
-func (r *rows) empty() bool {
+func (r *rows) end() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.all) == 0
+	r.over = len(r.all) == 0
+	return r.over
 }
 
-func (r *rows) set(key string, e encoded) {
+// set reports whether the row is in the table now.
+func (r *rows) set(key string, e encoded) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if old := r.all[key]; old != nil && old.same(&e) {
-		return
+	if old := r.all[key]; r.over || old != nil && old.same(&e) {
+		return !r.over
 	}
 	r.all[key] = &e
 	r.changed(key)
+	return true
 }
 
 func (r *rows) delete(key string) (ok, last bool) {

@@ -107,7 +107,7 @@ func newRing() *ring { return &ring{epoch: rand.Text()[:maxEpoch/4]} }
 // maxEpoch is how long the name of an epoch may be, in bytes. spec [S9]
 const maxEpoch = 32
 
-func (r *ring) empty() bool { return true }
+func (r *ring) end() bool { return true }
 
 func (r *ring) publish(item func(seq int64) (encoded, error)) (int64, error) {
 	r.mu.Lock()
