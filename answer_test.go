@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/examples/probe"
@@ -207,6 +208,49 @@ func TestPanicsAreLoggedOnce(t *testing.T) {
 	}
 	c.Close()
 	if got := log.String(); strings.Count(got, "level=ERROR") != 1 || !strings.Contains(got, "panic=over") || !strings.Contains(got, "answer_test.go") {
+		t.Error(got)
+	}
+}
+
+// notThere is an error that a member declares.
+type notThere struct{ Name string }
+
+func (notThere) SabirName() string { return "NotThere" }
+func (e notThere) Error() string   { return "no file " + e.Name + "\xff" }
+
+// What a handler's failure is to its caller: a declared error wherever errors.As finds
+// it, with what is text in its message; the time that a handler gave somebody else is
+// not the caller's, and the log has it.
+//
+// clause: E1, E3
+func TestFailures(t *testing.T) {
+	var log bytes.Buffer
+	svc := sabir.NewService("faulty", "1", "")
+	fail := func(name string, err error) {
+		sabir.Method(svc, name, func(context.Context, sabir.None) (sabir.None, error) { return sabir.None{}, err }, sabir.Errors(notThere{}))
+	}
+	fail("joined", errors.Join(errors.New("and more"), fmt.Errorf("in between: %w", notThere{"a"})))
+	fail("late", fmt.Errorf("the database: %w", context.DeadlineExceeded))
+	sabir.Method(svc, "later", func(ctx context.Context, _ sabir.None) (sabir.None, error) {
+		<-ctx.Done()
+		return sabir.None{}, fmt.Errorf("the database: %w", ctx.Err())
+	})
+	c := sabir.InProcess(svc, &sabir.DialOptions{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	_, err := sabir.Do[sabir.None](t.Context(), c, "faulty.joined", nil)
+	var none notThere
+	if !errors.As(err, &none) || none.Name != "a" || err.Error() != "NotThere: no file a\uFFFD" {
+		t.Errorf("joined with others: %v", err)
+	}
+	if _, err := sabir.Do[sabir.None](t.Context(), c, "faulty.late", nil); !errors.Is(err, sabir.ErrInternal) {
+		t.Errorf("somebody else's time is over: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := sabir.Do[sabir.None](ctx, c, "faulty.later", nil); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the caller's time is over: %v", err)
+	}
+	c.Close()
+	if got := log.String(); strings.Count(got, "level=ERROR") != 1 || !strings.Contains(got, "the database: context deadline exceeded") {
 		t.Error(got)
 	}
 }

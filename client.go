@@ -199,9 +199,10 @@ func (c *Client) do(ctx context.Context, call *Call, sink Sink, result func(v wi
 				return &Unanswered{Err: cn.why()}
 			}
 		case errors.Is(err, ErrDraining):
-			if !again || !c.leave(cn) {
+			if !again {
 				return err
 			}
+			cn.leave()
 		case errors.As(err, &lost):
 			if !again || call.Window != NoWindow || !c.repeatable(ctx, call.Method) {
 				return err
@@ -219,14 +220,11 @@ func (c *conn) mute() bool {
 	return (kind == "exec" || kind == "ssh") && c.stats.bytesIn.Load() == 0
 }
 
-// leave gives up a connection whose service is stopping; false: it was given up
-// already and so was its successor.
-func (c *Client) leave(cn *conn) bool {
-	cn.mu.Lock()
-	defer cn.mu.Unlock()
-	again := !cn.left
-	cn.goneAway, cn.left = true, true
-	return again
+// leave gives up a connection whose service is stopping.
+func (c *conn) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.goneAway = true
 }
 
 // conn returns a connection that takes calls. One caller dials, the others wait

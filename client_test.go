@@ -1,6 +1,7 @@
 package sabir_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -484,4 +485,51 @@ func TestBodies(t *testing.T) {
 			t.Errorf("%d items", n)
 		}
 	})
+}
+
+// Calls that meet a service which is stopping, and surely did not run, go to the next
+// one, all of them.
+//
+// clause: M10, O9
+func TestDrainingForAll(t *testing.T) {
+	path := filepath.Join(shortDir(t), "s.sock")
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	const calls = 10
+	go func() {
+		for next := false; ; next = true {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				far := &farEnd{transport.NewConn(conn, transport.Peer{}), bufio.NewScanner(conn)}
+				if next {
+					for id, _ := far.request(); id != nil; id, _ = far.request() {
+						fmt.Fprintf(far, `{"id":%s,"result":{}}`+"\n", id)
+					}
+					return
+				}
+				said := `{"method":"rpc.goaway","params":{}}` + "\n"
+				for range calls {
+					id, _ := far.request()
+					said += fmt.Sprintf(`{"id":%s,"error":{"code":-32005,"message":"stopping","data":{"name":"rpc.Draining","params":{}}}}`+"\n", id)
+				}
+				io.WriteString(far, said)
+			}()
+		}
+	}()
+	c := dial(t, path, sabir.DialOptions{})
+	var all sync.WaitGroup
+	for range calls {
+		all.Go(func() {
+			if _, err := sabir.Do[sabir.None](t.Context(), c, "s.x", nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
 }

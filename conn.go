@@ -57,7 +57,6 @@ type conn struct {
 	held      int                   // bytes that hold has counted
 	draining  bool
 	goneAway  bool  // the peer sent rpc.goaway
-	left      bool  // and we went
 	refused   error // what the peer said to no call in particular
 	made      numbered[outbound]
 	waiting   []*outbound // those whose caller is blocked, waiting

@@ -50,10 +50,14 @@ func Connect(ctx context.Context, address transport.Address, opts *DialOptions) 
 	}
 	if address.Scheme != "tcp" && address.Scheme != "sabir" {
 		t, err := transport.Dial(ctx, address, &transport.DialOptions{Env: o.Env, Stderr: o.Stderr})
-		if err == nil && o.CBOR {
-			_, err = t.Write(wire.Magic[:])
+		if err != nil || !o.CBOR {
+			return t, err
 		}
-		return t, err
+		if _, err := t.Write(wire.Magic[:]); err != nil {
+			t.Close()
+			return nil, err
+		}
+		return t, nil
 	}
 	known, err := o.knownHosts()
 	if err != nil {

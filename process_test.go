@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sabir-ipc/sabir"
+	"github.com/sabir-ipc/sabir/transport"
 )
 
 // What signals do to processes is tested on processes: the test binary is its
@@ -211,5 +212,32 @@ func TestKilled(t *testing.T) {
 	// The new daemon publishes 1 before anybody is there.
 	if got := strings.Join(told, ", "); got != "down, item 1 -1, up 0" {
 		t.Errorf("told %s", got)
+	}
+}
+
+// A program that cannot be spoken to leaves nothing open here.
+func TestNothingIsLeftOfAProgram(t *testing.T) {
+	open := func() int {
+		files, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Skip("the open files of a process are not told here: ", err)
+		}
+		return len(files)
+	}
+	address, err := transport.Parse("exec:false")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := open()
+	for failed := 0; failed < 5; { // where it ended before it was written to
+		conn, err := sabir.Connect(t.Context(), address, &sabir.DialOptions{CBOR: true})
+		if err != nil {
+			failed++
+			continue
+		}
+		conn.Close()
+	}
+	if after := open(); after > before {
+		t.Errorf("%d files are open, where %d were", after, before)
 	}
 }

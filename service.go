@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sabir-ipc/sabir/codec"
 	"github.com/sabir-ipc/sabir/idl"
@@ -108,36 +109,74 @@ func (m *member) Handle(ctx context.Context, call *Call, sink Sink) (Body, error
 	}
 	result, err := m.handle(ctx, call, sink)
 	if err != nil {
-		return Body{}, m.declared(err)
+		return Body{}, m.declared(ctx, err)
 	}
 	return result, nil
 }
 
-// declared turns the Go value of an error that the member declares into an answer.
-func (m *member) declared(err error) error {
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		v := reflect.ValueOf(e)
-		if v.Kind() == reflect.Pointer && !v.IsNil() {
-			v = v.Elem()
-		}
-		for _, d := range m.errors {
-			if d.typ != v.Type() {
-				continue
-			}
-			raw, aerr := d.codec.AppendFrom(nil, wire.JSON, v)
-			if aerr != nil {
-				return fmt.Errorf("error %s: %w", d.name, aerr)
-			}
-			return &Error{Code: int(wire.Declared), Name: d.name, Message: e.Error(), Params: RawBody(wire.Value{Enc: wire.JSON, Raw: raw})}
-		}
+// declared is what a failure of the handler is to its caller: the answer that the member
+// declares for it, one of the protocol's own, or something that does not leave the process.
+func (m *member) declared(ctx context.Context, err error) error {
+	if no := m.answer(err); no != nil {
+		return no
 	}
 	var se *Error
 	var lost *Unanswered
-	if errors.As(err, &lost) || errors.As(err, &se) && !mayAnswer(wire.Code(se.Code)) {
+	switch {
+	case errors.As(err, &lost), errors.As(err, &se) && !mayAnswer(wire.Code(se.Code)):
 		// What another service answered to this handler is not this member's answer.
+		return fmt.Errorf("undeclared: %v", err)
+	case errors.Is(err, context.DeadlineExceeded) && !late(ctx):
+		// Nor is the end of a time that it gave somebody else.
 		return fmt.Errorf("undeclared: %v", err)
 	}
 	return err
+}
+
+// late reports whether the time of a call is over.
+func late(ctx context.Context) bool {
+	at, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(at)
+}
+
+// answer looks for an error that the member declares in err and all that it wraps, as
+// errors.As does; nil: there is none.
+func (m *member) answer(err error) error {
+	if no := m.answerTo(err); no != nil {
+		return no
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		if inner := e.Unwrap(); inner != nil {
+			return m.answer(inner)
+		}
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			if no := m.answer(inner); no != nil {
+				return no
+			}
+		}
+	}
+	return nil
+}
+
+// answerTo is answer for err alone.
+func (m *member) answerTo(err error) error {
+	v := reflect.ValueOf(err)
+	if v.Kind() == reflect.Pointer && !v.IsNil() {
+		v = v.Elem()
+	}
+	for _, d := range m.errors {
+		if d.typ != v.Type() {
+			continue
+		}
+		raw, failed := d.codec.AppendFrom(nil, wire.JSON, v)
+		if failed != nil {
+			return fmt.Errorf("error %s: %w", d.name, failed)
+		}
+		return &Error{Code: int(wire.Declared), Name: d.name, Message: err.Error(), Params: RawBody(wire.Value{Enc: wire.JSON, Raw: raw})}
+	}
+	return nil
 }
 
 // mayAnswer says which of the protocol's errors a handler may return. spec [E3]

@@ -1,5 +1,7 @@
 package wire
 
+import "strings"
+
 // Messages are written in three steps, so that a body can be encoded straight
 // into the outgoing buffer: an Open function, the body's own Append, Close.
 
@@ -132,8 +134,8 @@ func AppendErrorResponse(dst []byte, enc Encoding, versioned bool, id ID, e *Err
 	return f.Close(dst)
 }
 
-// AppendError writes an error object. A message that is not UTF-8 and params
-// that enc cannot hold are left out.
+// AppendError writes an error object. What is not UTF-8 in its texts becomes U+FFFD;
+// params that enc cannot hold are left out.
 func AppendError(dst []byte, enc Encoding, e *Error) []byte {
 	n := 2
 	if e.Name != "" {
@@ -143,15 +145,12 @@ func AppendError(dst []byte, enc Encoding, e *Error) []byte {
 	dst = key(dst, enc, 0, "code")
 	dst = AppendInt(dst, enc, int64(e.Code))
 	dst = key(dst, enc, 1, "message")
-	dst, ok := AppendString(dst, enc, e.Message)
-	if !ok {
-		dst, _ = AppendString(dst, enc, "")
-	}
+	dst, _ = AppendString(dst, enc, strings.ToValidUTF8(e.Message, "\uFFFD"))
 	if e.Name != "" {
 		dst = key(dst, enc, 2, "data")
 		dst = AppendMap(dst, enc, 2)
 		dst = key(dst, enc, 0, "name")
-		dst, _ = AppendString(dst, enc, e.Name)
+		dst, _ = AppendString(dst, enc, strings.ToValidUTF8(e.Name, "\uFFFD"))
 		dst = key(dst, enc, 1, "params")
 		var err error
 		if !e.Params.IsZero() {
