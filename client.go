@@ -55,13 +55,18 @@ type DialOptions struct {
 	Direct  bool          // the address is a hub's: what listens itself is called there where it can be, by whom it knows the client as; not together with Hub. spec [U12]
 	Limits  Limits        // of Message for both ways, the others for what Handler serves; zero fields mean the defaults
 
-	// Over TCP:
+	// Over TCP, and so over HTTP:
 	KnownHosts          *transport.KnownHosts // default: KnownHostsFile in Env.ClientDir
 	Certificate         *tls.Certificate      // by which the server knows us, instead of a secret
-	PlainBeyondLoopback bool                  // tcp: addresses other than loopback: everyone in between reads and changes everything
+	PlainBeyondLoopback bool                  // tcp:, ws: and http: addresses other than loopback: everyone in between reads and changes everything
 	// Secret finds what to say to a server, as by asking a person. Default: what
 	// is in the address, else in SecretsFile in Env.ClientDir.
 	Secret func(hostPort string) (id string, secret auth.Secret, err error)
+
+	// Web makes the WebSockets that ws:, wss:, http: and https: addresses are:
+	// web.Dial of package web, with which net/http is linked. Default: none, and
+	// such addresses are refused.
+	Web func(ctx context.Context, u *Upgrade) (io.ReadWriteCloser, error)
 }
 
 // Unanswered is the failure of a call that nobody answered. If Sent, it may
@@ -87,7 +92,7 @@ func (e *Unanswered) Is(target error) bool {
 }
 
 // Dial connects to an address as in spec/addresses.md: a name, a path of a
-// socket, exec:…, ssh:….
+// socket, exec:…, ssh:…, sabir://…, and wss://… with DialOptions.Web.
 func Dial(ctx context.Context, address string, opts *DialOptions) (*Client, error) {
 	a, err := transport.Parse(address)
 	if err != nil {

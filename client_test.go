@@ -175,6 +175,7 @@ func waitFor(t *testing.T, is func() bool) {
 // cutter passes connections on, and cuts them.
 type cutter struct {
 	ln    net.Listener
+	kind  string // unix or tcp
 	to    string
 	mu    sync.Mutex
 	conns []net.Conn
@@ -183,14 +184,18 @@ type cutter struct {
 
 func newCutter(t *testing.T, to string) (*cutter, string) {
 	path := filepath.Join(shortDir(t), "s.sock")
-	ln, err := net.Listen("unix", path)
+	return newCutterAt(t, "unix", path, to), path
+}
+
+func newCutterAt(t *testing.T, kind, at, to string) *cutter {
+	ln, err := net.Listen(kind, at)
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &cutter{ln: ln, to: to}
+	x := &cutter{ln: ln, kind: kind, to: to}
 	go x.run()
 	t.Cleanup(func() { ln.Close(); x.cut() })
-	return x, path
+	return x
 }
 
 func (x *cutter) run() {
@@ -199,7 +204,7 @@ func (x *cutter) run() {
 		if err != nil {
 			return
 		}
-		far, err := net.Dial("unix", x.to)
+		far, err := net.Dial(x.kind, x.to)
 		if err != nil {
 			near.Close()
 			continue
@@ -266,50 +271,54 @@ func TestResume(t *testing.T) {
 		topic := sabir.NewTopic[number, sabir.None](svc, "said")
 		r := newRestartable(t, svc)
 		x, path := newCutter(t, r.path)
-		c := dial(t, path, sabir.DialOptions{CBOR: cbor})
-		const total = 300
-		next, downs := 1, 0
-		up := make(chan struct{}, 4)
-		for e, err := range sabir.Watch[number](t.Context(), c, "chat.said", nil, nil) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			if e.Lost != 0 {
-				t.Fatalf("lost %d", e.Lost)
-			}
-			switch e.Kind {
-			case sabir.Down:
-				downs++
-			case sabir.Up:
-				if up <- struct{}{}; downs > 0 {
-					continue
-				}
-				go func() {
-					for n := 1; n <= total; n++ {
-						switch n % 100 {
-						case 1:
-							<-up // else a cut would be of nothing
-						case 50:
-							x.cut()
-						}
-						topic.Publish(sabir.None{}, number{n})
-						time.Sleep(time.Millisecond)
-					}
-				}()
-			case sabir.Changed:
-				if e.Value.N != next {
-					t.Fatalf("expected %d, got %d", next, e.Value.N)
-				}
-				next++
-			}
-			if next > total {
-				break
-			}
-		}
-		if downs != 3 {
-			t.Errorf("%d of 3 cuts were seen", downs)
-		}
+		resume(t, x, topic, dial(t, path, sabir.DialOptions{CBOR: cbor}))
 	})
+}
+
+// resume watches through cuts.
+func resume(t *testing.T, x *cutter, topic *sabir.Topic[number, sabir.None], c *sabir.Client) {
+	const total = 300
+	next, downs := 1, 0
+	up := make(chan struct{}, 4)
+	for e, err := range sabir.Watch[number](t.Context(), c, "chat.said", nil, nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Lost != 0 {
+			t.Fatalf("lost %d", e.Lost)
+		}
+		switch e.Kind {
+		case sabir.Down:
+			downs++
+		case sabir.Up:
+			if up <- struct{}{}; downs > 0 {
+				continue
+			}
+			go func() {
+				for n := 1; n <= total; n++ {
+					switch n % 100 {
+					case 1:
+						<-up // else a cut would be of nothing
+					case 50:
+						x.cut()
+					}
+					topic.Publish(sabir.None{}, number{n})
+					time.Sleep(time.Millisecond)
+				}
+			}()
+		case sabir.Changed:
+			if e.Value.N != next {
+				t.Fatalf("expected %d, got %d", next, e.Value.N)
+			}
+			next++
+		}
+		if next > total {
+			break
+		}
+	}
+	if downs != 3 {
+		t.Errorf("%d of 3 cuts were seen", downs)
+	}
 }
 
 // A service that starts anew has forgotten: the loss is told, its size is not

@@ -25,7 +25,10 @@ const (
 )
 
 // SecretError says that there is nothing to say to a server that asks who we are.
-type SecretError struct{ HostPort string }
+type SecretError struct {
+	HostPort string
+	Web      string // the address, if it is a ws:, wss:, http: or https: one
+}
 
 func (e *SecretError) Error() string {
 	return e.HostPort + ": no credential for this server"
@@ -33,6 +36,9 @@ func (e *SecretError) Error() string {
 
 // Hint is how to get one.
 func (e *SecretError) Hint() string {
+	if e.Web != "" {
+		return "on the server: sabir token new SERVICE; then here: sabir join " + e.Web + "#t=TOKEN"
+	}
 	return "on the server: sabir pair SERVICE; then here: sabir join URL"
 }
 
@@ -42,11 +48,14 @@ func (e *SecretError) Hint() string {
 // the magic has been sent. spec [K9], [K17]
 //
 // Besides those of transport.Dial and transport.DialTCP errors are
-// *SecretError, auth.ErrServer and an *Error, mostly rpc.Denied.
+// *SecretError, *UpgradeError, auth.ErrServer and an *Error, mostly rpc.Denied.
 func Connect(ctx context.Context, address transport.Address, opts *DialOptions) (*transport.Conn, error) {
 	var o DialOptions
 	if opts != nil {
 		o = *opts
+	}
+	if address.Web() {
+		return o.connectWeb(ctx, address)
 	}
 	if address.Scheme != "tcp" && address.Scheme != "sabir" {
 		t, err := transport.Dial(ctx, address, &transport.DialOptions{Env: o.Env, Stderr: o.Stderr})
@@ -115,7 +124,7 @@ func (o *DialOptions) secret(address transport.Address) (id string, secret auth.
 	wallet := auth.Wallet{Path: filepath.Join(dir, SecretsFile)}
 	id, secret, ok, err := wallet.Lookup(address.HostPort())
 	if err == nil && !ok {
-		err = &SecretError{address.HostPort()}
+		err = &SecretError{HostPort: address.HostPort(), Web: webAddress(address)}
 	}
 	return id, secret, err
 }
@@ -231,12 +240,17 @@ func (o oneByte) Read(b []byte) (int, error) { return o.r.Read(b[:min(len(b), 1)
 // passingDial reports whether dialling again may help: not where somebody has
 // to do something first.
 func passingDial(err error) bool {
-	var (
-		certificate *transport.CertificateError
-		plain       *transport.PlainError
-		secret      *SecretError
-		said        *Error
-	)
-	return !errors.As(err, &certificate) && !errors.As(err, &plain) && !errors.As(err, &secret) &&
-		!errors.As(err, &said) && !errors.Is(err, auth.ErrServer)
+	var upgrade *UpgradeError
+	if errors.As(err, &upgrade) {
+		return upgrade.passing()
+	}
+	for _, lasting := range []any{
+		new(*transport.CertificateError), new(*transport.UntrustedError), new(*transport.PlainError), new(*transport.UnsupportedError),
+		new(*transport.AddressError), new(*SecretError), new(*Error),
+	} {
+		if errors.As(err, lasting) {
+			return false
+		}
+	}
+	return !errors.Is(err, auth.ErrServer)
 }

@@ -32,8 +32,13 @@ func serveTCP(t *testing.T, h sabir.Handler) *remote {
 
 func serveTCPWith(t *testing.T, h sabir.Handler, limits sabir.Limits) *remote {
 	t.Helper()
+	return serveTCPAs(t, h, sabir.ServeOptions{Limits: limits})
+}
+
+func serveTCPAs(t *testing.T, h sabir.Handler, o sabir.ServeOptions) *remote {
+	t.Helper()
 	r := &remote{env: transport.Env{StateHome: t.TempDir(), UID: -1}}
-	dir, err := r.env.ServiceDir("probe")
+	dir, err := r.env.ServiceDir(h.(sabir.Describer).Describe()[0].Name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,12 +51,9 @@ func serveTCPWith(t *testing.T, h sabir.Handler, limits sabir.Limits) *remote {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ready, done := make(chan []transport.Address, 1), make(chan error, 1)
-	go func() {
-		done <- sabir.ListenAndServe(ctx, "sabir://127.0.0.1:0", h, &sabir.ServeOptions{
-			Log: quiet, Env: r.env, Grace: time.Millisecond, Limits: limits, Listen: []string{"tcp:127.0.0.1:0"},
-			Ready: func(all []transport.Address) { ready <- all },
-		})
-	}()
+	o.Log, o.Env, o.Grace, o.Listen = quiet, r.env, time.Millisecond, []string{"tcp:127.0.0.1:0"}
+	o.Ready = func(all []transport.Address) { ready <- all }
+	go func() { done <- sabir.ListenAndServe(ctx, "sabir://127.0.0.1:0", h, &o) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/sabir-ipc/sabir/hub"
 	"github.com/sabir-ipc/sabir/idl"
 	"github.com/sabir-ipc/sabir/transport"
+	"github.com/sabir-ipc/sabir/web"
 )
 
 // road is a way from a client to a service.
@@ -61,6 +62,16 @@ var roads = []road{
 		_, opts := r.token(t, string(as))
 		opts.CBOR = enc == "cbor"
 		c, err := sabir.Connect(t.Context(), r.at, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}},
+	{name: "websocket", login: true, open: func(t *testing.T, h sabir.Handler, as sabir.Access, enc string) io.ReadWriteCloser {
+		r := serveWeb(t, h, sabir.ServeOptions{})
+		_, opts := r.token(t, string(as))
+		opts.CBOR, opts.Web = enc == "cbor", web.Dial
+		c, err := sabir.Connect(t.Context(), r.web("wss"), opts)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -24,7 +24,7 @@ var Unseen = func() map[string]string {
 	}
 	// Whole chapters.
 	for prefix, reason := range map[string]string{
-		"H1 H2 H3 H4 H5 H6 H7 H8 H9 H10 H11 H12 H13": "HTTP, which a peer on stdio does not speak; vectors/http has its cases",
+		"H1 H2 H3 H4 H5 H6 H7 H8 H9 H10 H11 H12 H13 H14": "HTTP, which a peer on stdio does not speak; vectors/http has its cases",
 		"G1 G2 G3 G4 G5":                                     "what is made of a description, for tools; vectors/schema has its cases",
 		"I1 I2 I3 I4 I5 I6 I7 I8 I9":                         "the text of descriptions, for tools; vectors/idl has its cases",
 		"V1 V2 V3 V4 V5 V6 V7 V8 V9 V10":                     "a judgement on two descriptions, for tools; vectors/diff has its cases",

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 )
@@ -13,12 +14,12 @@ import (
 type Address struct {
 	Scheme  string   // "name", "unix", "exec", "ssh", "tcp", "sabir", "ws", "wss", "http" or "https"
 	Name    string   // of "name": lounge, lounge-work
-	Path    string   // of "unix", as written: it may be relative
+	Path    string   // of "unix", as written: it may be relative; of the web schemes, as in the URL, or empty
 	Command []string // of "exec": the program and its arguments
 	Host    string   // of "ssh" (user@host allowed) and the network schemes; IPv6 without its brackets
 	Port    string   // of the network schemes, decimal; empty where the scheme has a default
 	Service string   // the /service of "ssh" and "sabir"
-	Rest    string   // what follows host and service, unparsed, with its leading '/', '?' or '#'; it may hold secrets
+	Rest    string   // what follows host and service or path, unparsed, with its leading '#'; it may hold secrets
 }
 
 // AddressError says what is wrong with an address. Hint, where there is one, is what to write instead; it is kept
@@ -71,11 +72,22 @@ func (a Address) String() string {
 	if a.Port != "" {
 		host += ":" + a.Port
 	}
-	if a.Scheme == "sabir" && (a.Service != "" || a.Rest != "") {
+	switch {
+	case a.Scheme == "sabir" && (a.Service != "" || a.Rest != ""):
 		host += "/" + a.Service
+	case a.Web():
+		host += a.Path
 	}
 	return a.Scheme + "://" + host + a.Rest
 }
+
+// defaultPorts are those of the schemes that have one.
+var defaultPorts = map[string]string{"sabir": DefaultPort, "ws": "80", "http": "80", "wss": "443", "https": "443"}
+
+// Web reports whether the address is one of HTTP: ws:, wss:, http: or https:.
+func (a Address) Web() bool { return a.Scheme == "ws" || a.Scheme == "http" || a.secureWeb() }
+
+func (a Address) secureWeb() bool { return a.Scheme == "wss" || a.Scheme == "https" }
 
 // split takes text apart by its form alone; whether the parts are any good is fault's matter, which Dial and Listen
 // ask again because an Address can be made by hand.
@@ -155,17 +167,21 @@ func splitURL(scheme, rest string) (Address, *AddressError) {
 	if reason != "" {
 		return Address{}, &AddressError{Reason: reason, Hint: scheme + "://host:port"}
 	}
-	a := Address{Scheme: scheme, Host: host, Port: port, Rest: tail}
-	if scheme != "sabir" {
-		return a, nil
-	}
+	a := Address{Scheme: scheme, Host: host, Port: port}
 	path, fragment, _ := strings.Cut(tail, "#")
 	if strings.Contains(path, "?") {
-		return Address{}, &AddressError{Reason: "sabir: addresses have no query"}
+		return Address{}, &AddressError{Reason: scheme + ": addresses have no query"}
 	}
-	a.Service, a.Rest = strings.TrimPrefix(path, "/"), ""
+	if scheme == "sabir" {
+		a.Service = strings.TrimPrefix(path, "/")
+	} else {
+		a.Path = path
+	}
 	if fragment != "" {
 		a.Rest = "#" + fragment
+		if a.Web() && path == "" {
+			a.Path = "/"
+		}
 	}
 	return a, nil
 }
@@ -238,8 +254,11 @@ func (a Address) fault() *AddressError {
 		if a.Port != "" && !validPort(a.Port) {
 			return bad(fmt.Sprintf("port %q is not a number from 0 to 65535", a.Port), "")
 		}
-		if strings.ContainsFunc(a.Rest, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+		if strings.ContainsFunc(a.Path+a.Rest, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 			return bad("blanks and control characters have no place in an address", "")
+		}
+		if _, err := url.PathUnescape(a.Path); err != nil {
+			return bad("a % in a path is followed by two digits of hex", "")
 		}
 	default:
 		return bad(fmt.Sprintf("unknown scheme %q", a.Scheme), "")

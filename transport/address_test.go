@@ -36,7 +36,9 @@ func TestParse(t *testing.T) {
 		{"sabir://far:1/lounge", Address{Scheme: "sabir", Host: "far", Port: "1", Service: "lounge"}, ""},
 		{"sabir://far:1/#fp=ab&t=id.secret", Address{Scheme: "sabir", Host: "far", Port: "1", Rest: "#fp=ab&t=id.secret"}, ""},
 		{"sabir://[::1]#fp=ab", Address{Scheme: "sabir", Host: "::1", Rest: "#fp=ab"}, "sabir://[::1]/#fp=ab"},
-		{"ws://far/socket?x=1#y", Address{Scheme: "ws", Host: "far", Rest: "/socket?x=1#y"}, ""},
+		{"ws://far/socket#t=a.b", Address{Scheme: "ws", Host: "far", Path: "/socket", Rest: "#t=a.b"}, ""},
+		{"wss://far#fp=ab", Address{Scheme: "wss", Host: "far", Path: "/", Rest: "#fp=ab"}, "wss://far/#fp=ab"},
+		{"http://[fe80::1%eth0]:8080/a%20b/", Address{Scheme: "http", Host: "fe80::1%eth0", Port: "8080", Path: "/a%20b/"}, ""},
 		{"https://far:8443", Address{Scheme: "https", Host: "far", Port: "8443"}, ""},
 	}
 	for _, test := range tests {
@@ -96,6 +98,8 @@ func TestParseRefuses(t *testing.T) {
 		{"sabir://far/a?b", `address "sabir://far/a?…": sabir: addresses have no query`, ""},
 		{"sabir://far/A#t=id.secret", `address "sabir://far/A#…": service "A" is not a name: lower-case letters, digits, _ and -, a letter first`, ""},
 		{"http://me:secret@far/", `address "http://…@far/": a user or password has no place in an address: addresses are logged`, ""},
+		{"wss://far/?token=secret", `address "wss://far/?…": wss: addresses have no query`, ""},
+		{"https://far/50%", `address "https://far/50%": a % in a path is followed by two digits of hex`, ""},
 		{"http://far/a b", `address "http://far/a b": blanks and control characters have no place in an address`, ""},
 	}
 	for _, test := range tests {

@@ -65,7 +65,7 @@ func Dial(ctx context.Context, addr Address, opts *DialOptions) (*Conn, error) {
 	if addr.Scheme == "tcp" || addr.Scheme == "sabir" {
 		return nil, &UnsupportedError{addr.Scheme, "addresses are dialled by DialTCP, and need a login"}
 	}
-	return nil, &UnsupportedError{addr.Scheme, "addresses are for browsers and curl; sabir://, tcp: and ssh: reach other machines from here"}
+	return nil, &UnsupportedError{addr.Scheme, "addresses are dialled by who speaks HTTP, and need a login"}
 }
 
 func dialUnix(ctx context.Context, path string) (*Conn, error) {

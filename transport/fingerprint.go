@@ -27,7 +27,7 @@ func ParseFingerprint(text string) (Fingerprint, error) {
 // String is the one way to write it, in addresses, files and on the terminal, so that people can compare them.
 func (f Fingerprint) String() string { return base64.RawURLEncoding.EncodeToString(f[:]) }
 
-// Pairing is what follows the # of a sabir: address. Its Secret is one: it prints without it, and so must whoever has
+// Pairing is what follows the # of a sabir: or web address. Its Secret is one: it prints without it, and so must whoever has
 // an address with one.
 type Pairing struct {
 	Pin    Fingerprint // of the server's certificate; zero: not given
@@ -35,23 +35,29 @@ type Pairing struct {
 	Secret string
 }
 
-// Pairing reads what follows the # of a sabir: address. It is zero where nothing does, and the error is *AddressError
+// Pairing reads what follows the # of a sabir: or web address. It is zero where nothing does, and the error is *AddressError
 // without the secret in it. spec [K14]
 func (a Address) Pairing() (Pairing, error) {
 	var p Pairing
 	bad := func(reason string) (Pairing, error) {
-		return Pairing{}, &AddressError{redact(a.String()), reason, "sabir://host:port/#fp=…&t=…, as sabir pair shows it"}
+		hint := "sabir://host:port/#fp=…&t=…, as sabir pair shows it"
+		if a.Web() {
+			hint = a.Scheme + "://host/#fp=…&t=…, where either may be missing"
+		}
+		return Pairing{}, &AddressError{redact(a.String()), reason, hint}
 	}
 	if a.Rest == "" {
 		return p, nil
 	}
 	fragment, ok := strings.CutPrefix(a.Rest, "#")
-	if !ok || a.Scheme != "sabir" {
-		return bad("only a sabir: address can pair")
+	if !ok || a.Scheme != "sabir" && !a.Web() {
+		return bad("only a sabir: or web address has a certificate or a token")
 	}
 	for part := range strings.SplitSeq(fragment, "&") {
 		key, value, _ := strings.Cut(part, "=")
 		switch {
+		case key == "fp" && a.Web() && !a.secureWeb():
+			return bad("fp= is for a certificate, and " + a.Scheme + ": has none")
 		case key == "fp" && p.Pin == Fingerprint{}:
 			pin, err := ParseFingerprint(value)
 			if err != nil {
@@ -70,7 +76,7 @@ func (a Address) Pairing() (Pairing, error) {
 	return p, nil
 }
 
-// WithPairing is the sabir: address of the same place with p after its #.
+// WithPairing is the sabir: or web address of the same place with p after its #.
 func (a Address) WithPairing(p Pairing) Address {
 	var parts []string
 	if p.Pin != (Fingerprint{}) {

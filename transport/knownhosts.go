@@ -40,8 +40,8 @@ func (a Address) HostPort() string {
 		host = "[" + host + "]"
 	}
 	port := a.Port
-	if port == "" && a.Scheme == "sabir" {
-		port = DefaultPort
+	if port == "" {
+		port = defaultPorts[a.Scheme]
 	}
 	return host + ":" + port
 }

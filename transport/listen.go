@@ -133,7 +133,7 @@ func (o *ListenOptions) path(addr Address) (string, error) {
 	if addr.Scheme == "tcp" || addr.Scheme == "sabir" {
 		return "", &UnsupportedError{addr.Scheme, "addresses are listened at by ListenTCP"}
 	}
-	return "", &UnsupportedError{addr.Scheme, "addresses are for browsers and curl, which are served where sabir:// or tcp: listens"}
+	return "", &UnsupportedError{addr.Scheme, "addresses are for dialling: what listens at sabir:// or tcp: answers there"}
 }
 
 // bind makes the socket, with the lock held.

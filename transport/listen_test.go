@@ -189,7 +189,7 @@ func TestUnsupported(t *testing.T) {
 	for text, want := range map[string][2]string{
 		"tcp:localhost:1":      {"tcp: addresses are dialled by DialTCP, and need a login", "tcp: addresses are listened at by ListenTCP"},
 		"sabir://far#t=a.b":    {"sabir: addresses are dialled by DialTCP, and need a login", "sabir: addresses are listened at by ListenTCP"},
-		"http://localhost:1":   {"http: addresses are for browsers and curl; sabir://, tcp: and ssh: reach other machines from here", "http: addresses are for browsers and curl, which are served where sabir:// or tcp: listens"},
+		"http://localhost:1":   {"http: addresses are dialled by who speaks HTTP, and need a login", "http: addresses are for dialling: what listens at sabir:// or tcp: answers there"},
 		"exec:cat":             {"", "exec: addresses are for dialling; a daemon listens on a name or a path"},
 		"ssh:localhost/lounge": {"", "ssh: addresses are for dialling; a daemon listens on a name or a path"},
 	} {

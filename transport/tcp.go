@@ -47,14 +47,16 @@ type TCPDialOptions struct {
 // PlainError says that without TLS only loopback is spoken to. spec [K20]
 type PlainError struct {
 	Address string // as it was resolved
+	Scheme  string // tcp, ws or http
+	Instead string // an address with TLS
 }
 
 func (e *PlainError) Error() string {
-	return e.Address + " is not on this machine, and tcp: has no TLS: everyone in between could read and change everything"
+	return e.Address + " is not on this machine, and " + e.Scheme + ": has no TLS: everyone in between could read and change everything"
 }
 
 // Hint is what to write instead.
-func (e *PlainError) Hint() string { return "sabir://" + e.Address }
+func (e *PlainError) Hint() string { return e.Instead }
 
 // TCPListener accepts connections over TCP. Its methods may be called by any goroutine.
 //
@@ -90,7 +92,7 @@ func ListenTCP(ctx context.Context, addr Address, opts *TCPOptions) (*TCPListene
 		return nil, fmt.Errorf("%s: %w", addr.HostPort(), cause(ctx, err))
 	}
 	if addr.Scheme == "tcp" && !opts.PlainBeyondLoopback && !where.AddrPort().Addr().Unmap().IsLoopback() {
-		return nil, &PlainError{where.String()}
+		return nil, &PlainError{where.String(), addr.Scheme, "sabir://" + where.String()}
 	}
 	config := net.ListenConfig{KeepAliveConfig: keepAlive, Control: limitSilence} // what is accepted inherits it,
 	config.SetMultipathTCP(false)                                                 // which this, Go's default, has not
@@ -208,29 +210,47 @@ func DialTCP(ctx context.Context, addr Address, opts *TCPDialOptions) (*Conn, er
 	}
 	plain := addr.Scheme == "tcp"
 	hostPort := addr.HostPort()
-	d := net.Dialer{KeepAliveConfig: keepAlive, Control: limitSilence}
-	if plain && !opts.PlainBeyondLoopback {
-		// Here the name is resolved already, to this address and no other.
-		d.Control = func(network, address string, c syscall.RawConn) error {
-			if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().Unmap().IsLoopback() {
-				return &PlainError{address}
-			}
-			return limitSilence(network, address, c)
-		}
-	}
-	raw, err := d.DialContext(ctx, "tcp", hostPort)
+	raw, err := dialTCP(ctx, addr, hostPort, !plain || opts.PlainBeyondLoopback)
 	if err != nil {
-		var refused *PlainError
-		if errors.As(err, &refused) {
-			return nil, refused
-		}
-		return nil, fmt.Errorf("%s: %w", hostPort, cause(ctx, err))
+		return nil, err
 	}
 	from := Peer{Transport: "tcp", Remote: remote(raw)}
 	if plain {
 		return NewConn(raw, from), nil
 	}
 	return secure(ctx, raw, hostPort, from, opts, pairing.Pin)
+}
+
+// dialTCP connects to hostPort, which is that of addr or of a proxy on the way. Unless it may be anywhere it has to be
+// on loopback.
+func dialTCP(ctx context.Context, addr Address, hostPort string, anywhere bool) (net.Conn, error) {
+	d := net.Dialer{KeepAliveConfig: keepAlive, Control: limitSilence}
+	if !anywhere {
+		// Here the name is resolved already, to this address and no other.
+		d.Control = func(network, address string, c syscall.RawConn) error {
+			if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().Unmap().IsLoopback() {
+				return &PlainError{address, addr.Scheme, addr.secured(address)}
+			}
+			return limitSilence(network, address, c)
+		}
+	}
+	raw, err := d.DialContext(ctx, "tcp", hostPort)
+	var refused *PlainError
+	switch {
+	case errors.As(err, &refused):
+		return nil, refused
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", hostPort, cause(ctx, err))
+	}
+	return raw, nil
+}
+
+// secured is what to write instead of an address without TLS, which was resolved.
+func (a Address) secured(resolved string) string {
+	if !a.Web() {
+		return "sabir://" + resolved
+	}
+	return Address{Scheme: a.Scheme + "s", Host: a.Host, Path: a.Path}.String()
 }
 
 // limitSilence tells the kernel of unacknowledged.

@@ -27,7 +27,9 @@ type served struct {
 	tls   string // host and port
 	store *auth.Store
 	token string // of level write, called laptop
-	stop  func()
+
+	fingerprint transport.Fingerprint // of the certificate
+	stop        func()
 }
 
 func serve(t testing.TB, h sabir.Handler, opts *web.Options) *served {
@@ -45,6 +47,7 @@ func serve(t testing.TB, h sabir.Handler, opts *web.Options) *served {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.fingerprint = identity.Fingerprint()
 	s.token = s.newToken(t, "laptop", "write")
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, done := make(chan []transport.Address, 1), make(chan error, 1)
