@@ -26,9 +26,12 @@ func run(t testing.TB, o hub.Options) (dir string) {
 func runIn(t testing.TB, dir string, o hub.Options) (stop func()) {
 	t.Helper()
 	ready, done := make(chan struct{}), make(chan error, 1)
-	level := o.Serve.Level
+	level, log := o.Serve.Level, o.Serve.Log
 	o.Serve = serveOptions(dir, func() { close(ready) })
 	o.Serve.Level = level
+	if log != nil {
+		o.Serve.Log = log
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { done <- hub.Serve(ctx, &o) }()
 	stop = sync.OnceFunc(func() {

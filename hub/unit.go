@@ -183,11 +183,16 @@ func readUnits(dirs []string) (units []*Unit, faults []error) {
 				continue
 			}
 			u, err := readUnit(filepath.Join(dir, f.Name()))
-			switch {
-			case err != nil:
+			if err != nil {
 				faults = append(faults, err)
-			case !slices.ContainsFunc(units, func(o *Unit) bool { return o.Service == u.Service }):
+				continue
+			}
+			i := slices.IndexFunc(units, func(o *Unit) bool { return o.Service == u.Service })
+			switch {
+			case i < 0:
 				units = append(units, u)
+			case filepath.Dir(units[i].file) == filepath.Dir(u.file): // in another it stands for it, in the same one is too many
+				faults = append(faults, fmt.Errorf("%s: service: %s has %s already", u.file, u.Service, units[i].file))
 			}
 		}
 	}

@@ -299,7 +299,7 @@ func (s *started) meet(p *process, path string) (*Front, error) {
 			endGroup(p.cmd.Process.Pid, p.gone, drainTime)
 		}
 		if ctx.Err() == context.DeadlineExceeded {
-			err = fmt.Errorf("it did not answer within %v", startTime)
+			err = fmt.Errorf("it did not answer within %v at the socket that is made for it under the name %s (LISTEN_FDS)", startTime, s.unit.Service)
 		}
 		return nil, err
 	}

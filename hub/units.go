@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -30,7 +31,7 @@ type units struct {
 // unitEntry is a unit that was found.
 type unitEntry struct {
 	*started
-	changed time.Time // when the file was, as it was read
+	changed bool // its files say something else by now, and the log has that
 	release func()
 }
 
@@ -79,7 +80,12 @@ func (u *units) look() {
 	u.faults = now
 	for _, e := range slices.Clone(u.order) {
 		i := slices.IndexFunc(found, func(f *Unit) bool { return f.Service == e.unit.Service })
-		if i >= 0 && found[i].file == e.unit.file && modified(e.unit.file).Equal(e.changed) || e.running() {
+		same := i >= 0 && reflect.DeepEqual(found[i], e.unit)
+		if same || e.running() {
+			if !same && !e.changed {
+				u.hub.opts.Serve.Log.Info("hub: a unit has changed, which counts when its process has ended", "service", e.unit.Service)
+			}
+			e.changed = !same
 			continue
 		}
 		u.remove(e)
@@ -91,18 +97,10 @@ func (u *units) look() {
 	}
 }
 
-func modified(file string) time.Time {
-	info, err := os.Stat(file)
-	if err != nil {
-		return time.Time{}
-	}
-	return info.ModTime()
-}
-
 func (u *units) add(f *Unit) {
 	h := u.hub
 	s := &started{unit: f, log: h.opts.Serve.Log, dir: h.dir, ctx: h.ctx, all: &h.all}
-	e := &unitEntry{started: s, changed: modified(f.file)}
+	e := &unitEntry{started: s}
 	row := Service{Version: f.desc.Version, Doc: firstLine(f.desc.Doc), Members: len(f.desc.Members), Since: time.Now(), Unit: &f.file}
 	closeSocket := func() {}
 	if path, closer, err := h.listen(f.Service, only{u, f.Service}); err != nil {

@@ -238,6 +238,7 @@ func TestUnitFaults(t *testing.T) {
 		"d": "command = [\"true\"]\nidle = \"soon\"\n", "e": "command = [\"true\"]\ndescription = \"none.sabir\"\n",
 		"f": "command = [\"true\"]\ndescription = \"clock.sabir\"\n", "h": "command = [\"true\"]\n", "hub": "command = [\"true\"]\n", "Bad": "command = [\"true\"]\n",
 		"i": "command = \"true\"\n", "g": "command = [\"true\"]\nuser = \"no-such-user\"\n", "clock": "command = [$CLOCK]\ndescription = \"clock.sabir\"\n",
+		"j": "service = \"clock\"\ncommand = [\"true\"]\ndescription = \"clock.sabir\"\n",
 	} {
 		unit(t, units, name, text)
 	}
@@ -266,6 +267,7 @@ func TestUnitFaults(t *testing.T) {
 		`d.toml:2: idle: expected a time`, `e.toml:2: description: `, `f.toml:2: description: `, `describes the service clock, not f`,
 		`h.toml: description: expected a file .sabir`, `hub.toml: service: \"hub\" is no name`, `Bad.toml: service: \"Bad\" is no name`, `g.toml:2: user: unknown user`,
 		`i.toml: line 1 (last key \"command\"): `, `command is a list, as [\"weatherd\", \"--quiet\"], the others are texts`,
+		`j.toml: service: clock has `,
 	} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log lacks %s", want)
