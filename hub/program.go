@@ -26,7 +26,7 @@ type ProgramOptions struct {
 //
 //   - The params are on its stdin, as one line of JSON, and each in a variable
 //     SABIR_PARAM_NAME: texts as they are, others as JSON, none that are longer
-//     than 64 KiB or have a zero byte.
+//     than 64 KiB, have a zero byte, or come when 512 KiB are there.
 //   - SABIR_SERVICE, SABIR_MEMBER, SABIR_CALLER and SABIR_LEVEL say what is
 //     called by whom.
 //   - What it prints is the result: an object, or the value of the one field. A
@@ -34,7 +34,8 @@ type ProgramOptions struct {
 //     a stream of bytes all is.
 //   - Of a table a line is {"key":…,"value":…} or {"key":…,"gone":true}, and an
 //     empty one ends a list of all rows: what was not in it is gone.
-//   - If its status is not zero, the last line on stderr may be the name of a
+//   - If its status is not zero, 128 and the number of a signal that ended it as in
+//     a shell, the last line on stderr may be the name of a
 //     declared error and its params as JSON: NoSuchRoom {"room":"dev"}. Else it
 //     is the declared error Failed {status: int, text: string}, if there is one,
 //     else rpc.Internal and its stderr goes to the log.
@@ -74,7 +75,8 @@ type programMember struct {
 const (
 	maxProcesses = 64
 	maxVariable  = 64 << 10
-	maxOutput    = 4 << 20 // bytes of one result, one item, or of stderr that is kept
+	maxVariables = 512 << 10 // of all params together: Linux starts nothing with more than a quarter of the stack, mostly 2 MiB
+	maxOutput    = 4 << 20   // bytes of one result, one item, or of stderr that is kept
 	maxPiece     = 64 << 10
 	patience     = 2 * time.Second // between SIGTERM and SIGKILL
 )

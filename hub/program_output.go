@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/codec"
@@ -105,6 +108,9 @@ func eachLine(out io.Reader, f func(line []byte) error) error {
 			return err
 		}
 	}
+	if errors.Is(lines.Err(), bufio.ErrTooLong) {
+		return fmt.Errorf("printed a line of more than %d bytes", maxOutput)
+	}
 	return lines.Err()
 }
 
@@ -164,7 +170,7 @@ func (r *run) pieces(out io.Reader, give func(sabir.Body) error) error {
 }
 
 // failure turns a status and what was said on stderr into an answer.
-func (r *run) failure(status int, said []byte) error {
+func (r *run) failure(ended *exec.ExitError, said []byte) error {
 	said = bytes.TrimRight(said, "\r\n")
 	last := said[bytes.LastIndexByte(said, '\n')+1:]
 	name, params, _ := strings.Cut(string(last), " ")
@@ -185,13 +191,20 @@ func (r *run) failure(status int, said []byte) error {
 		return r.declared(name, strings.TrimSpace(strings.TrimSuffix(string(said), string(last))), body)
 	}
 	text := strings.ToValidUTF8(string(said[max(0, len(said)-4096):]), "?")
+	status, why := ended.ExitCode(), "status "+strconv.Itoa(ended.ExitCode())
+	if how, ok := ended.Sys().(syscall.WaitStatus); ok && how.Signaled() {
+		status, why = 128+int(how.Signal()), ended.String()
+	}
 	if shape := r.errors["Failed"]; shape != nil && slices.Contains(r.member.Errors, "Failed") {
 		body, err := sabir.BodyOf(map[string]any{"status": status, "text": text})
 		if err == nil {
 			return r.declared("Failed", text, body)
 		}
 	}
-	return fmt.Errorf("status %d: %s", status, text)
+	if text == "" {
+		text = "nothing on stderr"
+	}
+	return fmt.Errorf("%s: %s", why, text)
 }
 
 func (r *run) declared(name, message string, params sabir.Body) error {

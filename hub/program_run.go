@@ -81,7 +81,7 @@ func (r *run) run(ctx context.Context, read func(out io.Reader) (sabir.Body, err
 	case ctx.Err() != nil:
 		return sabir.Body{}, ctx.Err()
 	case itself && errors.As(ended, &status):
-		return sabir.Body{}, r.failure(status.ExitCode(), []byte(said.text()))
+		return sabir.Body{}, r.failure(status, []byte(said.text()))
 	case err != nil:
 		if r.member.Kind.Subscribed() { // perhaps nobody listens who would be told, and then it is logged nowhere else
 			r.log.Error("command failed", "method", r.service.Name+"."+r.member.Name, "err", err, "stderr", said.text())
@@ -141,6 +141,7 @@ func (r *run) variables() []string {
 		"SABIR_SERVICE=" + r.service.Name, "SABIR_MEMBER=" + r.member.Name,
 		"SABIR_CALLER=" + r.name, "SABIR_LEVEL=" + string(r.level),
 	}
+	room := maxVariables
 	v := wire.Value{Enc: wire.JSON, Raw: r.params}
 	c := v.Cursor()
 	for it := c.Open(); c.More(&it); {
@@ -155,8 +156,9 @@ func (r *run) variables() []string {
 		default:
 			text = string(c.Skip().Raw)
 		}
-		if len(text) <= maxVariable && !strings.Contains(text, "\x00") {
+		if len(text) <= min(maxVariable, room) && !strings.Contains(text, "\x00") {
 			env = append(env, "SABIR_PARAM_"+name+"="+text)
+			room -= len(text)
 		}
 	}
 	return env
