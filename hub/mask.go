@@ -12,8 +12,8 @@ func mask(text []byte, s *idl.Service, t *idl.Type) []byte {
 	return maskNext(nil, &c, s, t)
 }
 
-// maskedValue stands where something sensitive was.
-const maskedValue = `"(sensitive)"`
+// Masked is the text in the place of something sensitive, in what a monitor sees.
+const Masked = "(sensitive)"
 
 func maskNext(dst []byte, c *wire.Cursor, s *idl.Service, t *idl.Type) []byte {
 	t = s.Resolve(t)
@@ -73,7 +73,7 @@ func maskMembers(dst []byte, c *wire.Cursor, typeOf func(name string) (t *idl.Ty
 		dst, _ = wire.AppendKey(dst, wire.JSON, n, name)
 		if t, sensitive := typeOf(name); sensitive {
 			c.Skip()
-			dst = append(dst, maskedValue...)
+			dst, _ = wire.AppendString(dst, wire.JSON, Masked)
 		} else {
 			dst = maskNext(dst, c, s, t)
 		}

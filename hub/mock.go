@@ -15,7 +15,9 @@ import (
 // MockOptions are the rare wishes of a Mock; nil and zero mean the default.
 type MockOptions struct {
 	// Answer may answer a call before the Mock does: with a result as JSON or an
-	// error, and ok. Default: the Mock answers all.
+	// error, and ok. The result of a stream is the list of its items, also for who
+	// asks for them one by one; of topics, states and tables plain requests alone
+	// are asked for. Default: the Mock answers all.
 	Answer func(call *sabir.Call, params []byte) (result []byte, err error, ok bool)
 	Pace   time.Duration // between the items of a topic; default: one second
 }
@@ -98,9 +100,11 @@ func (m *Mock) Handle(ctx context.Context, call *sabir.Call, sink sabir.Sink) (s
 	if faults := mm.params.Check(wire.Value{Enc: wire.JSON, Raw: params}, codec.Strict); len(faults) > 0 {
 		return sabir.Body{}, sabir.InvalidParams(faults)
 	}
-	if m.opts.Answer != nil && sink == nil {
-		if result, err, ok := m.opts.Answer(call, params); ok {
+	if m.opts.Answer != nil && (sink == nil || mm.Kind == idl.Stream) {
+		if result, err, ok := m.opts.Answer(call, params); ok && (sink == nil || err != nil) {
 			return asJSON(result), err
+		} else if ok {
+			return sabir.Body{}, each(ctx, result, sink)
 		}
 	}
 	switch {
@@ -110,6 +114,23 @@ func (m *Mock) Handle(ctx context.Context, call *sabir.Call, sink sabir.Sink) (s
 		return m.plain(ctx, call, mm)
 	}
 	return sabir.Body{}, m.items(ctx, call, mm, sink)
+}
+
+// each sends the elements of a list as items.
+func each(ctx context.Context, list []byte, sink sabir.Sink) error {
+	c := wire.Value{Enc: wire.JSON, Raw: list}.Cursor()
+	if c.Kind() != wire.List {
+		return fmt.Errorf("expected a list of items, not %.80s", list)
+	}
+	for it := c.Open(); c.More(&it); {
+		if err := sink.Ready(ctx); err != nil {
+			return err
+		}
+		if err := sink.Item(sabir.Item{Value: asJSON(c.Skip().Raw)}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func asJSON(text []byte) sabir.Body {

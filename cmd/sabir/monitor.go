@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -52,7 +50,7 @@ declared sensitive are masked.`,
 			if err := a.noPicks(c); err != nil {
 				return err
 			}
-			return m.run(c.Context(), func() error { return nil }, m.show)
+			return m.run(c.Context(), m.sayWaiting, m.show)
 		},
 	}
 	m.flags(c)
@@ -106,6 +104,7 @@ func (m *monitoring) run(ctx context.Context, begin func() error, show func(*hub
 		return m.timed(method, cause(ctx, err))
 	}
 	defer t.close()
+	m.sayUnknown(ctx, t)
 	if err := begin(); err != nil {
 		return err
 	}
@@ -125,6 +124,39 @@ func (m *monitoring) run(ctx context.Context, begin func() error, show func(*hub
 		}
 	}
 	return nil
+}
+
+// sayWaiting tells a person that it is not stuck: nothing may pass for long.
+func (m *monitoring) sayWaiting() error {
+	if m.errTTY {
+		m.say("waiting for what passes, until Ctrl-C")
+	}
+	return nil
+}
+
+// sayUnknown tells of a service or a member that is not there now: it may come
+// later, and it may be a slip.
+func (m *monitoring) sayUnknown(ctx context.Context, t *target) {
+	if m.service == "" && m.member == "" {
+		return
+	}
+	here, err := describe(ctx, t.client, "", "")
+	if err != nil {
+		return // it is no more than a hint
+	}
+	var services, members []string
+	for _, s := range here.services {
+		services = append(services, s.Name)
+		if m.service == "" || m.service == s.Name {
+			members = append(members, memberNames(&s)...)
+		}
+	}
+	switch {
+	case m.service != "" && !slices.Contains(services, m.service):
+		m.say("there is no service %s now, but %s", m.service, strings.Join(services, ", "))
+	case m.member != "" && !slices.Contains(members, m.member):
+		m.say("nothing has a member %s now", m.member)
+	}
 }
 
 // show prints an event.
@@ -189,60 +221,44 @@ func (m *monitoring) record(ctx context.Context, file string) (err error) {
 		if err != nil {
 			return err
 		}
+		if n, err := out.Write(text); err != nil { // the disk is full, and half a line would spoil the rest
+			if at, e := out.Seek(0, io.SeekCurrent); e == nil {
+				out.Truncate(at - int64(n))
+			}
+			return err
+		}
 		written++
-		_, err = out.Write(text)
-		return err
+		return nil
 	})
+	if out != nil {
+		m.say("%s in %s", are(written, "message"), file)
+	}
 	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) { // which is how it ends
-		m.say("%d messages are in %s", written, file)
 		return nil
 	}
 	return err
 }
 
-// recorded is the line of an event.
+func are(n int, of string) string {
+	if n == 1 {
+		return "1 " + of + " is"
+	}
+	return counted(n, of) + " are"
+}
+
+// recorded is the line of an event, after one that tells what is missing before it.
 func recorded(e *hub.Event) ([]byte, error) {
+	var text []byte
+	if e.Lost > 0 {
+		text = fmt.Appendf(nil, "# %s left out here\n", are(e.Lost, "message"))
+	}
 	arrow := "<-- "
 	if e.Kind == "call" {
 		arrow = "--> "
 	}
 	if e.Message.IsZero() {
-		return fmt.Appendf(nil, "# %s of call %d: %d bytes, which is too much to be recorded\n", e.Kind, e.ID, e.Size), nil
+		return fmt.Appendf(text, "# %s of call %d, %s: %d bytes, which is too much to be recorded\n", e.Kind, e.ID, e.Method, e.Size), nil
 	}
-	text, err := e.Message.Append([]byte(arrow), wire.JSON)
+	text, err := e.Message.Append(append(text, arrow...), wire.JSON)
 	return append(text, '\n'), err
-}
-
-// talkLine is a step of a conversation.
-type talkLine struct {
-	number int
-	sent   bool // by the client
-	text   []byte
-}
-
-// readTalk reads the steps of a conversation: what is sent and what comes.
-func readTalk(name string, in io.Reader) (steps []talkLine, err error) {
-	lines := bufio.NewScanner(in)
-	lines.Buffer(make([]byte, 64<<10), 16<<20)
-	body := false
-	for n := 1; lines.Scan(); n++ {
-		line := bytes.TrimRight(lines.Bytes(), "\r")
-		verb, rest, _ := bytes.Cut(line, []byte(" "))
-		switch {
-		case !body: // the header ends with a blank line
-			body = len(line) == 0
-		case string(verb) == "-->" || string(verb) == "<--":
-			steps = append(steps, talkLine{n, verb[0] == '-', bytes.Clone(rest)})
-		case len(line) == 0 || line[0] == '#':
-		default:
-			return nil, fmt.Errorf("%s:%d: expected --> or <--, not %.40q", name, n, line)
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if !body {
-		return nil, fmt.Errorf("%s: no blank line after the header", name)
-	}
-	return steps, nil
 }

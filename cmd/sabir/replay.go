@@ -6,13 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"reflect"
 	"strings"
 	"time"
 
 	"github.com/sabir-ipc/sabir"
-	"github.com/sabir-ipc/sabir/wire"
+	"github.com/sabir-ipc/sabir/hub"
 	"github.com/spf13/cobra"
 )
 
@@ -21,91 +19,25 @@ func (a *app) replayCommand() *cobra.Command {
 		Use: "replay FILE", Short: "make the calls of a conversation again, and compare",
 		Long: `Make the calls of FILE, which sabir record has written, at the services that
 they name or at -a ADDRESS, each when the one before it has been answered, and
-compare what comes with what came then. Each difference is a line with that of
-the file. The exit status is 1 if there is any.
+compare what comes with what came then. One that others overtook then is not
+waited for longer than it takes to see that it waits. Each difference is a line
+with that of the file. The exit status is 1 if there is any.
 
-What may differ is marked in FILE: "$_" stands for any value. The time, epoch
-and seq of a topic are never compared, and of a topic, state or table that is
-watched nothing but that it is live.`,
+What may differ is marked in FILE: "$_" stands for any value, and so does what
+the hub masked, "(sensitive)"; a call with such params is not made, but told.
+Of a topic, a state or a table that is watched nothing is compared but that it
+is live, and of what a topic answers, or who was given up, nothing but that it
+is not refused.`,
 		Example: "  sabir replay chat.talk\n  sabir -a ./next.sock replay chat.talk",
 		Args:    takes(1, 1, "FILE"),
 		RunE: func(c *cobra.Command, words []string) error {
 			if err := a.noPicks(c); err != nil {
 				return err
 			}
-			return a.replay(c.Context(), words[0])
+			r := &replay{app: a, file: words[0], clients: make(map[string]*sabir.Client), running: make(map[*talkCall]*repeated)}
+			return r.run(c.Context())
 		},
 	}
-}
-
-// replayed is a call of a conversation, and what it brought then.
-type replayed struct {
-	line   int
-	method string
-	params json.RawMessage
-	window *int
-	notify bool // nobody waited for an answer
-	items  []talkItem
-	answer *talkLine
-}
-
-type talkItem struct {
-	line  int
-	value json.RawMessage
-}
-
-// talkMessage is any message of a conversation.
-type talkMessage struct {
-	ID     json.RawMessage
-	Method string
-	Params json.RawMessage
-	Window *int
-	Result json.RawMessage
-	Error  *struct {
-		Code int
-		Data struct{ Name string }
-	}
-}
-
-// callsOf puts a conversation together: calls in their order, with what each brought.
-func callsOf(name string, steps []talkLine) (calls []*replayed, err error) {
-	byID := make(map[string]*replayed)
-	for i := range steps {
-		s := &steps[i]
-		var m talkMessage
-		if err := json.Unmarshal(s.text, &m); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", name, s.number, err)
-		}
-		switch {
-		case s.sent && strings.HasPrefix(m.Method, "rpc."):
-		case s.sent && m.Method == "":
-			return nil, fmt.Errorf("%s:%d: expected a call, with a member method", name, s.number)
-		case s.sent:
-			r := &replayed{line: s.number, method: m.Method, params: m.Params, window: m.Window, notify: m.ID == nil}
-			calls = append(calls, r)
-			if m.ID != nil {
-				byID[string(m.ID)] = r
-			}
-		case m.Method == wire.MethodItem:
-			var p struct {
-				ID    json.RawMessage
-				Value json.RawMessage
-			}
-			if err := json.Unmarshal(m.Params, &p); err != nil {
-				return nil, fmt.Errorf("%s:%d: %w", name, s.number, err)
-			}
-			if r := byID[string(p.ID)]; r != nil {
-				r.items = append(r.items, talkItem{s.number, p.Value})
-			}
-		case m.Method == "":
-			r := byID[string(m.ID)]
-			if r == nil || r.window != nil && m.Error != nil && m.Error.Data.Name == sabir.ErrCancelled.Name {
-				continue // who listened had heard enough: it might still be under way
-			}
-			r.answer = s
-		}
-	}
-	return calls, nil
 }
 
 // different is the end of a replay that found differences.
@@ -122,151 +54,268 @@ func counted(n int, of string) string {
 	return fmt.Sprintf("%d %ss", n, of)
 }
 
-func (a *app) replay(ctx context.Context, file string) error {
-	in, err := os.Open(file)
+// replay is one run of the command.
+type replay struct {
+	*app
+	file    string
+	clients map[string]*sabir.Client // by address
+	running map[*talkCall]*repeated
+	differs int
+}
+
+// repeated is a call that is made again.
+type repeated struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	done   chan struct{} // closed when body and err are set
+	sink   *gathered     // nil: it is a plain request
+	body   sabir.Body
+	err    error
+}
+
+const (
+	// liveTime is how long a subscription may take to begin.
+	liveTime = 5 * time.Second
+	// waitsAfter is after how long without an answer a call is taken to wait for
+	// one that comes later, as it did then.
+	waitsAfter = 200 * time.Millisecond
+)
+
+func (r *replay) run(ctx context.Context) error {
+	t, err := openTalk(r.file)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	steps, err := readTalk(file, in)
-	if err != nil {
-		return err
-	}
-	calls, err := callsOf(file, steps)
-	if err != nil {
-		return err
-	}
-	clients := make(map[string]*sabir.Client)
 	defer func() {
-		for _, c := range clients {
+		for _, now := range r.running {
+			now.cancel()
+			<-now.done
+		}
+		for _, c := range r.clients {
 			c.Close()
 		}
 	}()
-	differs := 0
-	tell := func(line int, format string, args ...any) error {
-		differs++
-		return write(a.out, fmt.Appendf(nil, "%s:%d: %s\n", file, line, escape(fmt.Sprintf(format, args...), false)))
-	}
-	for _, r := range calls {
-		service, _, _ := strings.Cut(r.method, ".")
-		at := a.addressOf(service)
-		if clients[at] == nil {
-			if clients[at], err = a.dial(ctx, at, false); err != nil {
-				return regarding(r.method, silent(at, err))
+	r.sayStrange(r.file, t)
+	made := 0
+	for i, turn := range t.turns {
+		c := turn.of
+		switch {
+		case turn.ends:
+			err = r.end(c)
+		case hasMasked(c.params):
+			r.say("%s:%d: %s is not made again, for %s was not recorded; it can be put in there", r.file, c.line, c.method, hub.Masked)
+		default:
+			made++
+			if err = r.begin(ctx, c); err == nil && r.running[c] != nil && (i+1 == len(t.turns) || t.turns[i+1].of != c) {
+				r.settle(r.running[c])
 			}
 		}
-		if err := a.repeat(ctx, clients[at], r, tell); err != nil {
-			return regarding(r.method, err)
+		if err != nil {
+			return regarding(c.method, err)
 		}
 	}
-	if differs > 0 {
-		return &different{differs, len(calls)}
+	if r.differs > 0 {
+		return &different{r.differs, made}
 	}
-	a.say("%d calls, no difference", len(calls))
+	r.say("%s, no difference", counted(made, "call"))
 	return nil
 }
 
-// repeat makes one call again.
-func (a *app) repeat(ctx context.Context, c *sabir.Client, r *replayed, tell func(int, string, ...any) error) error {
-	if r.answer == nil && r.window != nil { // it was still under way when the recording ended: that it begins is all that can be said
-		return a.begin(ctx, c, r, tell)
+func (a *app) sayStrange(file string, t *talk) {
+	if t.strange > 0 {
+		a.say("%s: %s of calls that are not in it", file, counted(t.strange, "message"))
 	}
-	ctx, cancel := a.limited(ctx)
-	defer cancel()
-	call := &sabir.Call{Method: r.method, Window: sabir.NoWindow, Notify: r.notify}
-	var err error
-	if call.Params, err = r.body(); err != nil {
-		return err
+}
+
+// hasMasked reports whether something in params is what a hub wrote in place of it.
+func hasMasked(params json.RawMessage) bool {
+	return bytes.Contains(params, []byte(`"`+hub.Masked+`"`))
+}
+
+// tell prints a difference.
+func (r *replay) tell(line int, format string, args ...any) error {
+	r.differs++
+	return write(r.out, fmt.Appendf(nil, "%s:%d: %s\n", r.file, line, escape(fmt.Sprintf(format, args...), false)))
+}
+
+// begin makes a call again. It goes on in r.running, if it was answered then.
+func (r *replay) begin(ctx context.Context, c *talkCall) error {
+	service, _, _ := strings.Cut(c.method, ".")
+	at := r.addressOf(service)
+	client := r.clients[at]
+	if client == nil {
+		var err error
+		if client, err = r.dial(ctx, at, false); err != nil {
+			return silent(at, err)
+		}
+		r.clients[at] = client
 	}
-	var sink *gathered
-	var body sabir.Body
-	if r.window != nil {
-		call.Window, sink = 256, &gathered{}
-		body, err = c.Handle(ctx, call, sink)
-	} else {
-		body, err = c.Handle(ctx, call, nil)
+	call := &sabir.Call{Method: c.method, Window: sabir.NoWindow, Notify: c.notify}
+	if c.params != nil {
+		var err error
+		if call.Params, err = sabir.JSONBody(c.params); err != nil {
+			return err
+		}
 	}
-	var lost *sabir.Unanswered
-	if ctx.Err() != nil || errors.As(err, &lost) {
-		return a.timed(r.method, cause(ctx, err))
+	if c.window != nil {
+		call.Window = 256
+		if c.answer == nil || c.gaveUp { // it might be under way still: that it begins is all that can be said
+			return r.open(ctx, client, c, call)
+		}
 	}
-	if r.answer == nil { // nobody waited for it, or the recording ended before
+	now := &repeated{done: make(chan struct{})}
+	limited, stop := r.limited(ctx)
+	both, cancel := context.WithCancel(limited)
+	now.ctx, now.cancel = both, func() { cancel(); stop() }
+	r.running[c] = now
+	var sink sabir.Sink
+	if c.window != nil {
+		now.sink = &gathered{}
+		sink = now.sink
+	}
+	go func() {
+		defer close(now.done)
+		now.body, now.err = client.Handle(now.ctx, call, sink)
+	}()
+	return nil
+}
+
+// settle waits for a call that others overtook then, so that those that did not
+// wait for it are made in their order.
+func (r *replay) settle(now *repeated) {
+	timer := time.NewTimer(waitsAfter)
+	defer timer.Stop()
+	select {
+	case <-now.done:
+	case <-timer.C:
+	}
+}
+
+// end compares what a call brings with what it brought then.
+func (r *replay) end(c *talkCall) error {
+	now := r.running[c]
+	if now == nil { // a subscription that has begun, or what was not made
 		return nil
 	}
-	if sink != nil {
-		for i, it := range r.items {
-			if i >= len(sink.values) {
-				return tell(it.line, "%s: expected %s, and no more came", r.method, it.value)
-			}
-			if !alike(it.value, sink.values[i]) {
-				if err := tell(it.line, "%s: expected %s, got %s", r.method, it.value, sink.values[i]); err != nil {
-					return err
-				}
-			}
-		}
-		if more := len(sink.values) - len(r.items); more > 0 {
-			if err := tell(r.answer.number, "%s: expected no more, and %d more items came", r.method, more); err != nil {
-				return err
-			}
+	delete(r.running, c)
+	defer now.cancel()
+	loose := c.gaveUp || isTopics(c.answer.result)
+	if loose {
+		r.settle(now)
+		select {
+		case <-now.done:
+		default:
+			now.cancel()
+			<-now.done
+			return nil
 		}
 	}
-	var then talkMessage
-	if err := json.Unmarshal(r.answer.text, &then); err != nil {
-		return err
+	<-now.done
+	var lost *sabir.Unanswered
+	if now.ctx.Err() != nil || errors.As(now.err, &lost) {
+		return r.timed(c.method, cause(now.ctx, now.err))
 	}
-	failed := sabir.ErrorOf(err)
+	if now.sink != nil {
+		if err := r.items(c, now.sink.values); err != nil {
+			return err
+		}
+	}
+	then, failed := c.answer, sabir.ErrorOf(now.err)
 	switch {
-	case then.Error != nil && failed == nil:
-		return tell(r.answer.number, "%s: expected %s, and it went well", r.method, then.Error.Data.Name)
-	case then.Error != nil && (failed.Name != then.Error.Data.Name || failed.Code != then.Error.Code):
-		return tell(r.answer.number, "%s: expected %s, got %s: %s", r.method, then.Error.Data.Name, failed.Name, failed.Message)
-	case then.Error != nil:
+	case c.gaveUp:
+		return nil
+	case then.err != nil && failed == nil:
+		return r.tell(then.line, "%s: expected %s, and it went well", c.method, then.err.name())
+	case then.err != nil && (failed.Name != then.err.Data.Name || failed.Code != then.err.Code):
+		return r.tell(then.line, "%s: expected %s, got %s: %s", c.method, then.err.name(), nameOrCode(failed.Name, failed.Code), failed.Message)
+	case then.err != nil:
 		return nil
 	case failed != nil:
-		return tell(r.answer.number, "%s: expected %s, got %s: %s", r.method, then.Result, failed.Name, failed.Message)
+		return r.tell(then.line, "%s: expected %s, got %s: %s", c.method, cutText(string(then.result), 0), nameOrCode(failed.Name, failed.Code), failed.Message)
+	case loose:
+		return nil
 	}
-	now, err := body.JSON()
+	got, err := now.body.JSON()
 	if err != nil {
 		return err
 	}
-	if !alike(then.Result, now) {
-		return tell(r.answer.number, "%s: expected %s, got %s", r.method, then.Result, now)
+	return r.compared(then.line, c.method, then.result, got)
+}
+
+// items compares the items of a stream.
+func (r *replay) items(c *talkCall, got []json.RawMessage) error {
+	for i, it := range c.items {
+		if i >= len(got) {
+			return r.tell(it.line, "%s: expected %s, and no more came", c.method, cutText(string(it.value), 0))
+		}
+		if err := r.compared(it.line, c.method, it.value, got[i]); err != nil {
+			return err
+		}
+	}
+	if more := len(got) - len(c.items); more > 0 {
+		return r.tell(c.answer.line, "%s: expected no more, and %s came", c.method, counted(more, "more item"))
 	}
 	return nil
 }
 
-func (r *replayed) body() (sabir.Body, error) {
-	if r.params == nil {
-		return sabir.Body{}, nil
+// compared tells where one value differs from what it was.
+func (r *replay) compared(line int, method string, want, got []byte) error {
+	all := differences(want, got)
+	if len(all) == 0 {
+		return nil
 	}
-	return sabir.JSONBody(r.params)
+	at, more := "", ""
+	if all[0].at != "" {
+		at = all[0].at + ": "
+	}
+	if n := len(all) - 1; n > 0 {
+		more = fmt.Sprintf("; and %d more", n)
+	}
+	return r.tell(line, "%s: %s%s%s", method, at, all[0].text, more)
 }
 
-// liveTime is how long a subscription may take to begin.
-const liveTime = 5 * time.Second
+func (e *talkError) name() string { return nameOrCode(e.Data.Name, e.Code) }
 
-// begin makes a request for items again, until it is live or brings something.
-func (a *app) begin(ctx context.Context, c *sabir.Client, r *replayed, tell func(int, string, ...any) error) error {
-	limited, stop := a.limited(ctx)
+// nameOrCode is what an error is called.
+func nameOrCode(name string, code int) string {
+	if name == "" {
+		return fmt.Sprintf("error %d", code)
+	}
+	return name
+}
+
+// isTopics reports whether a result is what a topic answers: what happened since.
+func isTopics(result []byte) bool {
+	var all map[string]json.RawMessage
+	if json.Unmarshal(result, &all) != nil || len(all) != 4 {
+		return false
+	}
+	for _, name := range []string{"epoch", "seq", "lost", "items"} {
+		if all[name] == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// open makes a request for items again, until it is live or brings something.
+func (r *replay) open(ctx context.Context, client *sabir.Client, c *talkCall, call *sabir.Call) error {
+	limited, stop := r.limited(ctx)
 	defer stop()
 	ctx, cancel := context.WithTimeout(limited, liveTime)
 	defer cancel()
-	params, err := r.body()
-	if err != nil {
-		return err
-	}
 	sink := &begun{cancel: cancel}
-	_, err = c.Handle(ctx, &sabir.Call{Method: r.method, Params: params, Window: 256}, sink)
+	_, err := client.Handle(ctx, call, sink)
 	var lost *sabir.Unanswered
 	switch {
 	case sink.live || err == nil:
 		return nil
 	case limited.Err() != nil || errors.As(err, &lost):
-		return a.timed(r.method, cause(limited, err))
+		return r.timed(c.method, cause(limited, err))
 	case ctx.Err() != nil:
-		return tell(r.line, "%s: is not live after %v", r.method, liveTime)
+		return r.tell(c.line, "%s: is not live after %v", c.method, liveTime)
 	}
-	return tell(r.line, "%s: %v", r.method, err)
+	return r.tell(c.line, "%s: %v", c.method, err)
 }
 
 // begun ends a request once it has begun.
@@ -295,45 +344,4 @@ func (g *gathered) Item(it sabir.Item) error {
 	text, err := it.Value.JSON()
 	g.values = append(g.values, bytes.Clone(text))
 	return err
-}
-
-// alike compares two values as JSON; "$_" is like any.
-func alike(want, got []byte) bool {
-	var w, g any
-	if json.Unmarshal(want, &w) != nil || json.Unmarshal(got, &g) != nil {
-		return bytes.Equal(want, got)
-	}
-	return alikeTree(w, g)
-}
-
-func alikeTree(want, got any) bool {
-	switch w := want.(type) {
-	case string:
-		if w == "$_" {
-			return true
-		}
-	case []any:
-		g, ok := got.([]any)
-		if !ok || len(g) != len(w) {
-			return false
-		}
-		for i := range w {
-			if !alikeTree(w[i], g[i]) {
-				return false
-			}
-		}
-		return true
-	case map[string]any:
-		g, ok := got.(map[string]any)
-		if !ok || len(g) != len(w) {
-			return false
-		}
-		for k := range w {
-			if _, has := g[k]; !has || !alikeTree(w[k], g[k]) {
-				return false
-			}
-		}
-		return true
-	}
-	return reflect.DeepEqual(want, got)
 }
