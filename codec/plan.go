@@ -294,7 +294,10 @@ func (b *builder) field(p *plan, i int, sf reflect.StructField) error {
 	if sf.Anonymous {
 		return errors.New("embedded fields are not described: give it a name")
 	}
-	name, optional := fieldName(sf)
+	name, optional, err := fieldName(sf)
+	if err != nil {
+		return err
+	}
 	if !validName(name) {
 		return fmt.Errorf("%q is no name of a field, [a-z][a-z0-9_]*", name)
 	}
@@ -331,7 +334,12 @@ func (b *builder) field(p *plan, i int, sf reflect.StructField) error {
 	desc := idl.Field{
 		Name: name, Type: fp.ref(), Optional: pointer || optional,
 		Doc: sf.Tag.Get("doc"), Unit: sf.Tag.Get("unit"), Deprecated: sf.Tag.Get("deprecated"), Since: sf.Tag.Get("since"),
-		Sensitive: sf.Tag.Get("sensitive") == "true",
+	}
+	switch v, ok := sf.Tag.Lookup("sensitive"); {
+	case v == "true":
+		desc.Sensitive = true
+	case ok && v != "false":
+		return fmt.Errorf("tag sensitive: expected true or false, not %q", v)
 	}
 	if desc.Default, err = fp.sample(sf.Tag, "default"); err != nil {
 		return err
@@ -347,7 +355,10 @@ func (b *builder) unionCase(p *plan, i int, sf reflect.StructField) error {
 	if sf.Type.Kind() != reflect.Pointer || sf.Type.Elem().Kind() != reflect.Struct {
 		return errors.New("the cases of a union are pointers to structs")
 	}
-	name, _ := fieldName(sf)
+	name, _, err := fieldName(sf)
+	if err != nil {
+		return err
+	}
 	if !validName(name) {
 		return fmt.Errorf("%q is no name of a case, [a-z][a-z0-9_]*", name)
 	}
@@ -394,10 +405,13 @@ func (p *plan) sample(tag reflect.StructTag, key string) (any, error) {
 	return v, nil
 }
 
-func fieldName(sf reflect.StructField) (name string, optional bool) {
-	name, rest, _ := strings.Cut(sf.Tag.Get("sabir"), ",")
+func fieldName(sf reflect.StructField) (name string, optional bool, err error) {
+	name, rest, flagged := strings.Cut(sf.Tag.Get("sabir"), ",")
 	if name == "" {
 		name = names.Snake(sf.Name)
 	}
-	return name, slices.Contains(strings.Split(rest, ","), "optional")
+	if flagged && rest != "optional" { // sensitive, say, is a tag of its own: without an error a secret would be none
+		err = fmt.Errorf("tag sabir: %q after the name, where there is optional or nothing", rest)
+	}
+	return name, flagged, err
 }

@@ -83,6 +83,15 @@ func TestRefusedTypes(t *testing.T) {
 			A int `sabir:"x"`
 			X int
 		}{}, `X: "x" is there twice`},
+		{struct {
+			Pass string `sabir:",sensitive"`
+		}{}, `Pass: tag sabir: "sensitive" after the name, where there is optional or nothing`},
+		{struct {
+			Pass string `sabir:",optional,sensitive"`
+		}{}, `Pass: tag sabir: "optional,sensitive" after the name, where there is optional or nothing`},
+		{struct {
+			Pass string `sensitive:"yes"`
+		}{}, `Pass: tag sensitive: expected true or false, not "yes"`},
 		{itself{}, "element: codec.itself contains itself, which only structs can"},
 		{tree2{}, "element: element: codec.tree2 contains itself, which only structs can"},
 		{page[int]{}, "Next: codec.page[int] contains itself and has no name to be described by"},
