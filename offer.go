@@ -16,7 +16,7 @@ import (
 // ExportOptions are the rare wishes of Export; nil and zero mean the default.
 type ExportOptions struct {
 	DialOptions        // but for Handler, which is what is offered, and Hub
-	Offered     func() // is called each time that the services are there; default: nobody is told
+	Offered     func() // is called each time that the services, or some of them, are there; default: nobody is told
 
 	// Changes has h describe itself again whenever something comes: what is new
 	// then is offered, what has gone is withdrawn. A service that is refused is
@@ -63,9 +63,6 @@ func Export(ctx context.Context, address string, h Handler, opts *ExportOptions)
 	for try := 0; ; try++ {
 		err := offer(ctx, a, h, d, &o, func() {
 			up, try, said = true, 0, ""
-			if o.Offered != nil {
-				o.Offered()
-			}
 		})
 		switch {
 		case ctx.Err() != nil:
@@ -110,7 +107,12 @@ func offer(ctx context.Context, a transport.Address, h Handler, d Describer, o *
 		return err
 	}
 	up()
+	told := false
 	for open := true; open; {
+		if !told && o.Offered != nil && (len(l.there) > 0 || len(l.refused) == 0) { // all of it may have been refused
+			told = true
+			o.Offered()
+		}
 		var again <-chan time.Time
 		if l.again {
 			again = time.After(offerAgain)

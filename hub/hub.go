@@ -44,9 +44,10 @@ type hub struct {
 	onward   []*onward
 	monitors monitors
 
-	dir string          // of its socket
-	ctx context.Context // ends with the hub
-	all sync.WaitGroup  // servers of the services' own sockets, and what runs for units
+	dir  string          // of its socket
+	path bool            // that is its address, and so the others are beside it
+	ctx  context.Context // ends with the hub
+	all  sync.WaitGroup  // servers of the services' own sockets, and what runs for units
 }
 
 // Service is a row of hub.services.
@@ -77,7 +78,7 @@ func Serve(ctx context.Context, opts *Options) error {
 	}
 	if a, err := transport.Parse(h.opts.Address); err != nil {
 		return err
-	} else if a.Scheme != "name" && a.Scheme != "unix" {
+	} else if h.path = a.Scheme == "unix"; !h.path && a.Scheme != "name" {
 		return fmt.Errorf("hub: %s: expected a name or the path of a socket, beside which those of the services are; Serve.Listen is for the network", a)
 	}
 	if h.opts.Serve.Log == nil {
@@ -190,6 +191,7 @@ func (h *hub) admit(c sabir.Caller, s *idl.Service) (release func(), err error) 
 	h.services.Set(sabir.None{}, s.Name, row)
 	return func() {
 		h.services.Delete(sabir.None{}, s.Name)
+		h.traffic.gone(s.Name)
 		closeSocket()
 	}, nil
 }
@@ -237,6 +239,9 @@ func firstLine(doc string) string {
 // listen serves one service at a socket of its own name.
 func (h *hub) listen(name string, of sabir.Handler) (path string, stop func(), err error) {
 	at := transport.Address{Scheme: "name", Name: name}
+	if h.path {
+		at = transport.Address{Scheme: "unix", Path: filepath.Join(h.dir, name+".sock")}
+	}
 	o := h.opts.Serve
 	ln, err := transport.Listen(at, &transport.ListenOptions{Env: o.Env, Mode: o.Mode, Group: o.Group})
 	if err != nil {

@@ -134,6 +134,31 @@ func TestHubSocketOfAService(t *testing.T) {
 	}
 }
 
+// A hub at a path has the sockets of its services there, and leaves those of the
+// machine to others.
+func TestHubAtAPath(t *testing.T) {
+	dir, elsewhere := shortDir(t), shortDir(t)
+	t.Setenv("SABIR_DIR", elsewhere)
+	ctx, stop := context.WithCancel(t.Context())
+	ready, done := make(chan struct{}), make(chan error, 1)
+	go func() {
+		o := sabir.ServeOptions{Log: quiet, Ready: func([]transport.Address) { close(ready) }}
+		done <- hub.Serve(ctx, &hub.Options{Address: filepath.Join(dir, "hub.sock"), Serve: o})
+	}()
+	<-ready
+	offer(t, dir, probe.New())
+	if _, err := sabir.Do[sabir.None](t.Context(), dial(t, dir, "probe"), "probe.nothing", nil); err != nil {
+		t.Error(err)
+	}
+	if names, err := filepath.Glob(filepath.Join(elsewhere, "*")); err != nil || len(names) > 0 {
+		t.Errorf("elsewhere is %v, %v", names, err)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 // A daemon that listens under the name keeps its socket, and the service is
 // found at the hub.
 func TestHubLeavesSocketsOfOthers(t *testing.T) {

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/examples/probe"
 	"github.com/sabir-ipc/sabir/hub"
+	"github.com/sabir-ipc/sabir/idl"
 )
 
 // to is the address of a hub by its directory.
@@ -139,5 +141,30 @@ func TestHubOffersUnitsOnward(t *testing.T) {
 	offered(t, far, "clock", true)
 	if p := who(t, dial(t, far, "clock")); p.UID < 0 || !there(p.PID) {
 		t.Errorf("%+v", p)
+	}
+}
+
+// Nobody is told that something is offered there while all of it is refused.
+//
+// clause: U6
+func TestHubIsRefusedOnward(t *testing.T) {
+	near, far := shortDir(t), shortDir(t)
+	var taken atomic.Bool
+	told := make(chan bool, 8)
+	runIn(t, near, hub.Options{To: to(far), Told: func(string) { told <- taken.Load() }})
+	offer(t, near, probe.New())
+	asked := make(chan struct{}, 8)
+	runIn(t, far, hub.Options{Allow: func(sabir.Caller, *idl.Service) error {
+		defer func() { asked <- struct{}{} }()
+		if !taken.Load() {
+			return sabir.Denied(sabir.AccessAdmin, "not yet")
+		}
+		return nil
+	}})
+	<-asked
+	<-asked // and so it was refused once
+	taken.Store(true)
+	if !<-told {
+		t.Error("told before it was taken")
 	}
 }

@@ -32,6 +32,10 @@ type Client struct {
 	Since     time.Time `doc:"When it came."`
 }
 
+// maxTraffic is how many services are counted for, beside those that are here: one
+// that has gone may come again, and goes on from where it was.
+const maxTraffic = 256
+
 // traffic counts. Its methods may be called by many goroutines at once.
 type traffic struct {
 	table *sabir.Table[Traffic, sabir.None]
@@ -104,6 +108,16 @@ func (t *traffic) of(service string) *counts {
 		t.byName[strings.Clone(service)] = c
 	}
 	return c
+}
+
+// gone forgets a service that has ended, if there are many.
+func (t *traffic) gone(service string) {
+	t.services.Lock()
+	defer t.services.Unlock()
+	if len(t.byName) > maxTraffic {
+		delete(t.byName, service)
+		t.table.Delete(sabir.None{}, service)
+	}
 }
 
 // watched begins and ends the keeping of the table.

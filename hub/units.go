@@ -129,6 +129,7 @@ func (u *units) add(f *Unit) {
 		defer mu.Unlock()
 		released = true
 		h.services.Delete(sabir.None{}, f.Service)
+		h.traffic.gone(f.Service)
 	}
 	u.byName[f.Service] = e
 	u.order = append(u.order, e)

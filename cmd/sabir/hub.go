@@ -16,8 +16,8 @@ func (a *app) hubCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "hub [flags]", Short: "bring services together under one address",
 		Long: `Take the services that programs offer by rpc.export, until interrupted, and
-pass calls on to them. Each has a socket of its own name as well, so that
-clients need not know of the hub.
+pass calls on to them. Each has a socket of its own name as well, beside that
+of the hub, so that clients need not know of the hub.
 
 A file NAME.toml in ~/.config/sabir/services or /etc/sabir/services, for root in
 the latter alone, stands for a service that is started when somebody calls it,
