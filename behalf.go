@@ -64,11 +64,14 @@ type believed struct {
 
 // load is what one caller has under way on a connection. spec [U8]
 type load struct {
-	stated        string // the caller, as bytes; empty: the peer itself
-	running, subs int
+	stated  string // the caller, as bytes; empty: the peer itself
+	running int    // calls
+	notes   int    // notifications
+	subs    int
+	line    *line // nil: nobody waits
 }
 
-func (l *load) none() bool { return l.running+l.subs == 0 }
+func (l *load) none() bool { return l.running+l.notes+l.subs == 0 }
 
 // loadOf returns that of the caller that a request states; it may be a copy.
 // c.mu is held.
@@ -105,13 +108,24 @@ func (c *conn) believe(stated wire.Value, caller *Caller) {
 	c.behalf = believed{caller, l}
 }
 
-// begin counts a call of the caller that its request states, which onBehalf has
-// believed.
-func (c *conn) begin(in *inbound, stated wire.Value) {
-	in.load = &c.load
-	if !stated.IsZero() {
-		in.load = c.behalf.load
+// loadFor is loadOf for a caller that onBehalf has believed.
+func (c *conn) loadFor(stated wire.Value) *load {
+	if stated.IsZero() {
+		return &c.load
 	}
+	return c.behalf.load
+}
+
+// kind is the count of those that are as this one.
+func (in *inbound) kind() *int {
+	if in.id.IsZero() {
+		return &in.load.notes
+	}
+	return &in.load.running
+}
+
+// begin counts a call.
+func (c *conn) begin(in *inbound) {
 	if in.windowed {
 		c.subs++
 		in.load.subs++
@@ -120,8 +134,8 @@ func (c *conn) begin(in *inbound, stated wire.Value) {
 		}
 	} else {
 		c.running++
-		in.load.running++
-		if in.load == &c.load && in.load.running > freeCalls {
+		*in.kind()++
+		if in.load == &c.load && in.load.running+in.load.notes > freeCalls {
 			c.account.add(inFlight, 1)
 		}
 	}
@@ -136,11 +150,14 @@ func (c *conn) done(in *inbound) {
 			c.account.add(subscriptions, -1)
 		}
 	} else {
-		if in.load == &c.load && in.load.running > freeCalls {
+		if in.load == &c.load && in.load.running+in.load.notes > freeCalls {
 			c.account.add(inFlight, -1)
 		}
 		c.running--
-		in.load.running--
+		*in.kind()--
+		if in.load.line != nil {
+			c.callUp(in.load)
+		}
 	}
 	if in.load.none() && len(c.loads) > 0 {
 		delete(c.loads, in.load.stated)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
@@ -28,13 +29,17 @@ type served struct {
 }
 
 func serveBubble(h sabir.Handler, opts *sabir.ServeOptions) *served {
+	return serveBubbleLog(h, opts, quiet)
+}
+
+func serveBubbleLog(h sabir.Handler, opts *sabir.ServeOptions, log *slog.Logger) *served {
 	near, far := net.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &served{Conn: near, in: bufio.NewReader(near), stop: cancel, done: make(chan error, 1)}
 	if opts == nil {
 		opts = &sabir.ServeOptions{}
 	}
-	opts.Log = quiet
+	opts.Log = log
 	go func() {
 		s.done <- sabir.ServeConn(ctx, transport.NewConn(far, transport.Peer{Transport: "inproc"}), h, opts)
 	}()

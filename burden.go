@@ -66,6 +66,10 @@ type carried struct {
 	bytes int64
 }
 
+// notesTimes is how many times as many notifications of a caller may be unsent as calls
+// may be unanswered.
+const notesTimes = 16
+
 // carry counts a call for a caller, unless that is too much.
 func (c *conn) carry(b *burden, call *Call) (carried, error) {
 	for b.all.Add(1) <= 0 {
@@ -75,7 +79,7 @@ func (c *conn) carry(b *burden, call *Call) (carried, error) {
 	part, most, what := carried{b, &b.running, int64(len(call.Params.raw.Raw))}, c.limits.InFlight, "in_flight"
 	switch {
 	case call.Notify:
-		part.count = &b.notes
+		part.count, most = &b.notes, notesTimes*most // nobody hears of one that is refused
 	case call.Window != NoWindow:
 		part.count, most, what = &b.subs, c.limits.Subscriptions, "subscriptions"
 	}

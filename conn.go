@@ -48,6 +48,10 @@ type conn struct {
 
 	out  output
 	role role
+	// Of those that wait in line, and of those that are passed on:
+	moved  chan struct{} // closed when the next one begins; nil: nobody waits for it
+	inVain bool          // he has, and none did
+	vain   vain
 
 	served    served                // those that can be cancelled
 	notified  map[*inbound]struct{} // and those that nobody waits for
@@ -58,6 +62,7 @@ type conn struct {
 	draining  bool
 	goneAway  bool  // the peer sent rpc.goaway
 	refused   error // what the peer said to no call in particular
+	lossy     bool  // it was told that notifications were lost
 	made      numbered[outbound]
 	waiting   []*outbound // those whose caller is blocked, waiting
 	turns     turns       // of those who wait until another is answered
@@ -162,6 +167,7 @@ func (c *conn) fail(why error) {
 		in.abandon(context.Canceled)
 	}
 	c.served.clear()
+	c.dismissLines()
 	c.loseMade()
 	c.out.drop(c)
 	c.account.add(received, -c.held)

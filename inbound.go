@@ -141,8 +141,8 @@ func (in *inbound) finish(body Body, err error, now bool) {
 			switch {
 			case !told && !errors.As(err, new(panicked)):
 				c.log.Error("sabir: call failed", "method", wire.Clip(in.call.Method), "err", err)
-			case in.id.IsZero(): // what anybody can make happen as often as he likes fills no log
-				c.log.Debug("sabir: notification failed", "method", wire.Clip(in.call.Method), "err", err)
+			case in.id.IsZero():
+				c.lose(in.call.Method, err)
 			}
 			if !in.id.IsZero() {
 				c.appendError(in.id, e)

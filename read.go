@@ -59,6 +59,7 @@ type role struct {
 	timer    *time.Timer       // the next look where that will do later; nil: there was none yet
 	armed    bool
 	lulled   bool      // the next rest is asked for
+	passing  bool      // the owner passes something on, and nobody takes the role meanwhile
 	low      bool      // at the last tick there was little traffic
 	calm     bool      // there is so little that no ticks are needed
 	since    time.Time // when turns since then were counted, while it is calm
@@ -144,7 +145,7 @@ func (r *role) dismiss() {
 // held. Whoever had it is busy and finds out when it is done.
 func (c *conn) takeOver() {
 	r := &c.role
-	if c.end != nil || c.eof || c.stranger != nil || c.parting != nil {
+	if c.end != nil || c.eof || c.stranger != nil || c.parting != nil || r.passing {
 		return // of a stranger nothing is read until it has its answer
 	}
 	if r.owner {

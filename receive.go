@@ -1,7 +1,9 @@
 package sabir
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"strings"
 
 	"github.com/sabir-ipc/sabir/auth"
@@ -99,24 +101,33 @@ func (c *conn) request(m *wire.Message, mine bool) {
 		c.refuseOne(m, e)
 		return
 	}
+	queues := m.ID.IsZero() && c.queues(m)
 	var in *inbound
-	if mine {
+	if mine && !queues {
 		in = c.routed(m, caller)
 	}
 	if in == nil {
 		in = newInbound(c, m, caller)
 	}
-	in.held = held
+	in.held, in.load = held, c.loadFor(m.Caller)
 	if len(m.Params.Raw) > largeFrame {
 		in.frame = c.ownFrame()
 		in.call.frame = in.frame
 	}
-	c.begin(in, m.Caller)
-	if m.ID.IsZero() {
-		if c.notified == nil {
-			c.notified = make(map[*inbound]struct{})
+	if queues {
+		if !c.lineUp(in) {
+			c.hold(-held)
+			giveFrame(in.frame)
+			c.refuseOne(m, busy("in_flight", "over %d notifications in flight on one connection, and %d bytes of them wait", c.limits.InFlight, c.limits.busyQueue()))
 		}
-		c.notified[in] = struct{}{}
+		if mine {
+			c.awaitLine(in.load)
+		}
+		return
+	}
+	c.begin(in)
+	if m.ID.IsZero() {
+		c.notify(in)
 	} else {
 		c.served.add(in)
 	}
@@ -141,7 +152,7 @@ func (c *conn) handle(in *inbound, caller wire.Value, mine bool) {
 		c.goroutines.Add(1)
 		go c.handleAlone(in) // maybe for days, and with as little stack as that takes
 		return
-	case c.stranger == nil && (slow != nil && !c.many(caller) || slow == nil && !in.id.IsZero() && r.aside(turn)):
+	case c.stranger == nil && (slow != nil && (in.id.IsZero() || !c.many(caller)) || slow == nil && !in.id.IsZero() && r.aside(turn)):
 		in.keepParams()
 		c.appoint()
 	default:
@@ -160,14 +171,19 @@ func (c *conn) handle(in *inbound, caller wire.Value, mine bool) {
 	in.finish(body, err, true)
 }
 
-// handleAlone is handle in a goroutine of the call's own.
+// handleAlone is handle in a goroutine of the call's own, and then of those that wait
+// for its end: started by others they would overtake each other.
 func (c *conn) handleAlone(in *inbound) {
 	defer c.goroutines.Done()
-	body, err := in.run()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	in.finish(body, err, true)
-	c.flushAmong(c.running > 0)
+	for in != nil {
+		body, err := in.run()
+		c.mu.Lock()
+		next := c.nextUp(in.load)
+		in.finish(body, err, true)
+		c.flushAmong(c.running > 0)
+		c.mu.Unlock()
+		in = next
+	}
 }
 
 // many reports that a caller is near to having too much under way: what comes now
@@ -182,8 +198,19 @@ func (c *conn) refuseOne(m *wire.Message, e *Error) {
 	if !m.ID.IsZero() {
 		c.respond(m.ID, e)
 	} else {
-		c.log.Debug("sabir: notification refused", "method", wire.Clip(string(m.Method)), "err", e)
+		c.lose(string(m.Method), e)
 	}
+}
+
+// lose logs a notification that was not done. What anybody can make happen as often as
+// he likes fills no log, so of those for which there was no room one is worth a warning.
+// c.mu is held.
+func (c *conn) lose(method string, err error) {
+	level := slog.LevelDebug
+	if errors.Is(err, ErrBusy) && !c.lossy {
+		c.lossy, level = true, slog.LevelWarn
+	}
+	c.log.Log(context.Background(), level, "sabir: notification lost", "method", wire.Clip(method), "err", err)
 }
 
 func tooMuch() *Error {
@@ -206,9 +233,9 @@ func (c *conn) admit(m *wire.Message) (*Caller, *Error) {
 		return refuse(busy("subscriptions", "over %d subscriptions on one connection", c.limits.Subscriptions))
 	case m.Window >= 0 && m.Caller.IsZero() && c.account.full(subscriptions, 1, c.limits.maxCallerSubs()):
 		return refuse(busy("subscriptions", "%s", c.account.excess(subscriptions, 1, c.limits.maxCallerSubs())))
-	case m.Window < 0 && c.loadOf(m.Caller).running >= c.limits.InFlight:
+	case m.Window < 0 && !m.ID.IsZero() && c.loadOf(m.Caller).running >= c.limits.InFlight:
 		return refuse(busy("in_flight", "over %d calls in flight on one connection", c.limits.InFlight))
-	case m.Window < 0 && m.Caller.IsZero() && c.load.running >= freeCalls && c.account.full(inFlight, 1, c.limits.maxCallerCalls()):
+	case m.Window < 0 && !m.ID.IsZero() && m.Caller.IsZero() && c.load.running+c.load.notes >= freeCalls && c.account.full(inFlight, 1, c.limits.maxCallerCalls()):
 		return refuse(busy("in_flight", "%s", c.account.excess(inFlight, 1, c.limits.maxCallerCalls())))
 	case c.handler == nil:
 		return refuse(notFound(string(m.Method), string(m.Method), nil))

@@ -64,7 +64,7 @@ func (x *Exports) route(method string, caller *Caller) (r route, ok bool) {
 
 // routed makes a call that is to be passed on; nil: this one is not. c.mu is held.
 func (c *conn) routed(m *wire.Message, caller *Caller) *inbound {
-	if c.router == nil || m.ID.IsZero() || m.Window >= 0 {
+	if c.router == nil || m.Window >= 0 {
 		return nil
 	}
 	method := c.method(m.Method)
@@ -74,7 +74,7 @@ func (c *conn) routed(m *wire.Message, caller *Caller) *inbound {
 	}
 	r := relays.Get().(*relayed)
 	r.route = to
-	r.call = Call{Method: method, Params: RawBody(m.Params), Window: NoWindow, Trace: m.Trace, Caller: *caller}
+	r.call = Call{Method: method, Params: RawBody(m.Params), Window: NoWindow, Trace: m.Trace, Caller: *caller, Notify: m.ID.IsZero()}
 	if m.Since != nil {
 		r.call.Since = &Position{m.Since.Epoch, m.Since.Seq}
 	}
@@ -86,20 +86,25 @@ func (c *conn) routed(m *wire.Message, caller *Caller) *inbound {
 // send passes the call on that came in m. Nothing is flushed there yet. The lock of the
 // connection that it came from is held, but not while the other has its own.
 func (r *relayed) send(m *wire.Message) {
-	c := r.in.c
+	c, to, note := r.in.c, r.to, r.call.Notify
+	c.role.passing = true
 	c.mu.Unlock()
 	if r.watch != nil {
 		_, r.done = r.watch(&r.call, nil)
 	}
 	c.stats.calls.Add(1)
 	c.stats.inFlight.Add(1)
-	id, err := r.to.sendOn(r, m)
-	if err != nil {
+	if note {
+		c.holdUp(r)
+	}
+	id, err := to.sendOn(r, m)
+	if note || err != nil {
 		r.came(Body{}, err)
 	}
 	c.mu.Lock()
-	c.role.owes(r.to)
-	if err != nil {
+	c.role.passing = false
+	c.role.owes(to)
+	if note || err != nil {
 		return
 	}
 	r.id, r.away = id, true
@@ -133,12 +138,15 @@ func (c *conn) sendOn(r *relayed, m *wire.Message) (id int64, err error) {
 		return 0, err
 	}
 	o := &r.out
+	if r.call.Notify {
+		o = nil
+	}
 	c.mu.Lock()
 	err = c.append(o, m, &r.call, part, false)
 	giveFrame(r.in.frame) // unless it goes along
 	r.in.frame = nil
 	switch {
-	case err != nil:
+	case err != nil || o == nil:
 	case o.done: // it was too much for the connection, which has ended
 		err = o.err
 	default:
@@ -152,6 +160,41 @@ func (c *conn) sendOn(r *relayed, m *wire.Message) (id int64, err error) {
 		err = &Unanswered{Err: c.why()}
 	}
 	return id, err
+}
+
+// noteTime is how long a notification that is passed on holds up what is behind it.
+const noteTime = time.Second
+
+// holdUp waits, before a notification is passed on, until little waits to be sent there:
+// nothing more is read meanwhile, so that whoever notifies faster than a service reads
+// has to wait, as he would without a hub, and loses nothing. But if that has been in
+// vain, nobody waits again until the service has read something. No lock is held. spec [B3]
+func (c *conn) holdUp(r *relayed) {
+	to := r.to
+	to.mu.Lock()
+	defer to.mu.Unlock()
+	if !to.out.long() || c.vain.at == to && c.vain.progress == to.out.progress.Load() {
+		return
+	}
+	to.mu.Unlock()
+	c.mu.Lock()
+	c.role.pay()
+	c.flushLater()
+	c.mu.Unlock()
+	ctx, cancel := context.WithTimeout(&r.in, noteTime)
+	defer cancel()
+	ended := ctx.Done()
+	to.mu.Lock()
+	c.vain = vain{}
+	if before := to.out.progress.Load(); !to.awaitRoom(ended) && to.out.progress.Load() == before {
+		c.vain = vain{to, before}
+	}
+}
+
+// vain is for whom notifications waited last and in vain, and how far he was.
+type vain struct {
+	at       *conn
+	progress int64
 }
 
 // came ends the call with the answer, which lasts until came returns. No lock is

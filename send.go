@@ -242,6 +242,7 @@ func (c *conn) append(o *outbound, m *wire.Message, call *Call, part carried, no
 	c.out.add(buf, &f, call.frame, now)
 	if o != nil {
 		c.made.add(o.id, o)
+		c.move() // the answer has to be read
 	} else if part.by != nil {
 		c.notes = append(c.notes, part)
 	}

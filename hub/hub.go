@@ -101,7 +101,7 @@ func Serve(ctx context.Context, opts *Options) error {
 		if _, err := transport.Parse(at); err != nil {
 			return err
 		}
-		h.onward = append(h.onward, &onward{hub: h, at: at, changes: make(chan struct{}, 1)})
+		h.onward = append(h.onward, &onward{hub: h, Exports: h.exports, at: at, changes: make(chan struct{}, 1)})
 	}
 	h.monitors.all = make(map[*monitor]struct{})
 	h.units = &units{hub: h, dirs: h.opts.Units, byName: make(map[string]*unitEntry)}

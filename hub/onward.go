@@ -12,8 +12,9 @@ import (
 // onward is all that is at a hub, as it is offered to another one.
 type onward struct {
 	*hub
-	at      string
-	changes chan struct{} // has one in it, if something came or went
+	*sabir.Exports // so calls are passed on as at the hub's own sockets, without a goroutine for each
+	at             string
+	changes        chan struct{} // has one in it, if something came or went
 }
 
 const (

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 STALL = 10.0  # without progress of what is sent [O5]
 FULL = 80 << 20  # bytes unsent that end a connection [O5]
-HOLD = 0.1  # how long a notification waits for others to end, and holds up what is behind it
+HOLD = 1.0  # how long nothing is read where many notifications wait for others to end, and none of them begins
 AHEAD = 16  # items that a handler with `def` makes at once
 PATIENCE = 0.001  # how long the first of them waits for the others
 
@@ -108,7 +108,8 @@ class Connection(asyncio.Protocol):
     def _pump(self) -> None:
         self.scheduled = False
         if not self.done.done():
-            if self.held is not None and self.core.vacant:
+            self.core.call_up()
+            if self.held is not None and self.core.short:
                 self._go_on()
             self.core.pump()
             self.flush()
@@ -116,10 +117,17 @@ class Connection(asyncio.Protocol):
     def _hold(self) -> None:
         if self.reader is not None:
             self.reader.pause_reading()
-        self.held = self.loop.call_later(HOLD, self._go_on)
+        self.held = self.loop.call_later(HOLD, self._held)
+
+    def _held(self) -> None:
+        if self.core.moved and not self.core.short and not self.done.done():
+            self.core.moved = False
+            self.held = self.loop.call_later(HOLD, self._held)
+        else:
+            self._go_on()
 
     def _go_on(self) -> None:
-        """Goes on behind a notification that was held, since there is room for it or it has waited enough."""
+        """Reads on, since there is room or it has waited enough."""
         if self.held is not None:
             self.held.cancel()
             self.held = None

@@ -5,8 +5,9 @@ Bytes go in by `receive`, come out by `take`; calls to run are handed to the hos
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict, deque
-from typing import Any, Callable, Deque, Dict, List, Optional
+from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
 
 from . import errors
 from .caller import Caller, on_behalf
@@ -18,7 +19,8 @@ from .run import Run
 from .tree import LEVELS
 from .wire import MAX_INT, Bad, Id, Lines, Request, classify, clip, decode, encode, encode_result, is_id
 
-SHORT = 64 << 10  # bytes unsent beyond which items wait in their streams [O4]
+SHORT = 64 << 10  # bytes: unsent beyond it, items wait in their streams [O4]; waiting beyond it, notifications hold up what follows
+NOTE = 512  # about what a notification takes beside its params
 RESULTS = 64 << 20  # and over which a result is dropped [O5]
 HELP = b"this is a Sabir service: one JSON object a line, such as {\"id\":1,\"method\":\"rpc.describe\"}\n"
 
@@ -39,11 +41,15 @@ class ServerCore:
         self.out: List[bytes] = []
         self.size = 0
         self.calls: Dict[Id, Run] = {}  # not answered yet
-        self.running = 0
+        self.running = 0  # handlers of what has no window,
+        self.notes = 0  # of which so many are of notifications
+        self.line: Deque[Tuple[Run, int, float]] = deque()  # notifications that wait for others to end, since when [B3]
+        self.waiting = 0  # bytes that they take
+        self.moved = True  # one of them has begun since it was waited for in vain
         self.subscriptions = 0
         self.streams: "OrderedDict[Run, None]" = OrderedDict()
-        self.held: Optional[Request] = None  # a notification that waits for others to end
-        self.behind: Deque[bytes] = deque()  # what came after it
+        self.holding = False  # nothing more is taken in until there is less that waits
+        self.behind: Deque[bytes] = deque()  # what has come all the same
         self.on_run: Callable[[Run], None] = lambda run: run.fail(RuntimeError("no host"))
         self.on_wake: Callable[[], None] = lambda: None  # any thread: there is something to pump
         self.on_hold: Callable[[], None] = lambda: None  # reads no more until `go_on` lets it
@@ -72,7 +78,7 @@ class ServerCore:
     def _lines(self, lines: List[bytes]) -> None:
         try:
             for n, line in enumerate(lines):
-                if self.held is not None:
+                if self.holding:
                     self.behind.extend(lines[n:])
                     return
                 self._line(line)
@@ -84,19 +90,46 @@ class ServerCore:
         self.closing = True
 
     def go_on(self) -> bool:
-        """Starts the notification that was held, and what is behind it; False: another one is held. It is lost if there is
-        still no room: what takes up all of it may wait for what is behind."""
-        q, self.held = self.held, None
-        if q is not None and not self.closing:
-            self._request(q, False)
-        while self.behind and self.held is None:
+        """Takes in what has come since it was held up; False: it is so again."""
+        self.holding = False
+        while self.behind and not self.holding:
             self._lines([self.behind.popleft()])
-        return self.held is None
+        return not self.holding
 
     @property
-    def vacant(self) -> bool:
-        """Whether a notification may start: some room is left for calls, which would be refused."""
-        return self.running < LIMITS["in_flight"] * 3 // 4
+    def short(self) -> bool:
+        """Whether few notifications wait."""
+        return self.waiting <= SHORT
+
+    def _line_up(self, run: Run, size: int) -> None:
+        """Has a notification wait until others have ended, for nobody hears of one that is refused. Where many wait, nothing
+        more is taken in, unless that was in vain: what runs may wait for it."""
+        if self.line and self.waiting + size > LIMITS["queue"]:
+            raise Busy(f"over {LIMITS['in_flight']} notifications in flight, and {LIMITS['queue']} bytes of them wait", {"limit": "in_flight"})
+        self.line.append((run, size, time.monotonic()))
+        self.waiting += size
+        if not self.short and self.moved and not self.holding:
+            self.holding = True
+            self.moved = False
+            self.on_hold()
+
+    def call_up(self) -> None:
+        """Begins with those that wait and have room."""
+        while self.line and self.notes < LIMITS["in_flight"] and not self.closing:
+            run, size, since = self.line.popleft()
+            self.waiting -= size
+            self.moved = True
+            if run.timeout is not None:
+                run.timeout -= time.monotonic() - since
+                if run.timeout <= 0:
+                    continue
+            self._count(run)
+            self.on_run(run)
+
+    def _count(self, run: Run) -> None:
+        self.running += 1
+        self.notes += run.id is None
+        self.stats.in_flight += 1
 
     def eof(self) -> None:
         """The peer has ended its output: what it asked for is answered, then the connection ends. [F1] [O6]"""
@@ -133,16 +166,15 @@ class ServerCore:
         offered = self.offer.members.get(method)
         if offered is None or offered.member.kind != "method" or offered.needs > self.level or o.get("jsonrpc", "2.0") != "2.0":
             return False
-        if id in self.calls or not -MAX_INT <= id <= MAX_INT or self.draining or self.running >= LIMITS["in_flight"] or self._full():
+        if id in self.calls or not -MAX_INT <= id <= MAX_INT or self.draining or self.running - self.notes >= LIMITS["in_flight"] or self._full():
             return False
         try:
             values = offered.member.params.read(params)
         except Exception:
             return False
         self.stats.calls += 1
-        self.stats.in_flight += 1
-        self.running += 1
         run = self.calls[id] = Run(self, id, offered, values, self.caller)
+        self._count(run)
         self.on_run(run)
         return True
 
@@ -155,14 +187,10 @@ class ServerCore:
         elif m.fault:
             self._answer(None, error=to_wire(InvalidRequest(m.fault)))
 
-    def _request(self, q: Request, patient: bool = True) -> None:
+    def _request(self, q: Request) -> None:
         answered = "id" in q.raw
         if not answered and q.method.startswith("rpc."):
             self._told(q)
-            return
-        if not answered and patient and not self.vacant:
-            self.held = q  # nobody would hear that it was refused [M6]
-            self.on_hold()
             return
         if answered and q.id in self.calls:
             self._answer(q.id, error=to_wire(InvalidRequest("the id is still in flight", {"member": "id"})))
@@ -208,7 +236,7 @@ class ServerCore:
         window = None if member.kind == "method" else q.window
         if self._full():
             raise Busy("more than 8 MiB wait to be read", {"limit": "queue"})
-        if window is None and self.running >= LIMITS["in_flight"]:
+        if window is None and q.id is not None and self.running - self.notes >= LIMITS["in_flight"]:
             raise Busy(f"over {LIMITS['in_flight']} calls in flight on one connection", {"limit": "in_flight"})
         if window is not None and self.subscriptions >= LIMITS["subscriptions"]:
             raise Busy(f"over {LIMITS['subscriptions']} subscriptions on one connection", {"limit": "subscriptions"})
@@ -217,16 +245,18 @@ class ServerCore:
         run.credit = min(window or 0, LIMITS["window"])
         if member.kind in ("topic", "state", "table") and len(encode(q.params)) > LIMITS["key"]:
             raise errors.InvalidParams("params of 4 KiB at most", {"faults": [{"path": "", "reason": "at most 4096 bytes"}]})
+        if q.id is None:
+            run.answered = True  # a notification never is
+            if window is None and (self.line or self.notes >= LIMITS["in_flight"]):
+                self._line_up(run, len(encode(q.params)) + NOTE)
+                return
+        else:
+            self.calls[q.id] = run
         if window is None:
-            self.running += 1
-            self.stats.in_flight += 1
+            self._count(run)
         else:
             self.subscriptions += 1
             self.stats.subscriptions += 1
-        if q.id is None:
-            run.answered = True  # a notification never is
-        else:
-            self.calls[q.id] = run
         if window is not None and member.kind == "stream":
             self.streams[run] = None
         self.on_run(run)
@@ -358,12 +388,13 @@ class ServerCore:
     def released(self, run: Run) -> None:
         if run.window is None:
             self.running -= 1
+            self.notes -= run.id is None
             self.stats.in_flight -= 1
+            if self.line:
+                self.on_wake()  # the handler that ends is still a task under way
         else:
             self.subscriptions -= 1
             self.stats.subscriptions -= 1
-        if self.held is not None:
-            self.on_wake()
         if self.ended or self.draining:
             self._maybe_close()
 
@@ -417,6 +448,7 @@ class ServerCore:
         self._maybe_close()
 
     def cancel_all(self) -> None:
+        self.line.clear()
         for run in list(self.calls.values()):
             self.refuse(run, Cancelled("the service is stopping"))
             run.end()
@@ -424,6 +456,7 @@ class ServerCore:
     def close(self) -> None:
         """The connection is gone: handlers are told to stop. [O7]"""
         self.closing = True
+        self.line.clear()
         self.stats.connections -= 1
         for run in list(self.calls.values()):
             self._over(run)

@@ -16,7 +16,7 @@ import sabir
 
 SERVICE = """
 import asyncio, dataclasses, sabir, sabir.serving, threading, time
-from typing import AsyncIterator, Iterator
+from typing import AsyncIterator, Iterator, List
 
 sabir.serving.Server.close.__defaults__ = (0.2,)
 
@@ -53,6 +53,21 @@ async def release() -> None:
 async def large() -> Text:
     await go.wait()
     return Text("x" * 4000000)
+
+@s.method()
+async def gate(n: int) -> None:
+    passed.append(n)
+    await go.wait()
+
+passed: List[int] = []
+
+@dataclasses.dataclass
+class Passed:
+    list: List[int]
+
+@s.method("passed")
+async def has_passed() -> Passed:
+    return Passed(passed)
 
 @s.method()
 def hang() -> None:
@@ -129,6 +144,17 @@ class Handlers(Serving):
                 c.notify("slow.note")
             self.assertLessEqual(c.call("slow.count")["n"], 3000)
             wait_for(lambda: c.call("slow.count")["n"] == 3000)
+
+    def test_notifications_in_line(self) -> None:
+        """What waits for room begins in order, and keeps no call from being made. [B3]"""
+        self.serve("slow", SERVICE)
+        with sabir.connect("slow") as c:
+            for n in range(1000):
+                c.notify("slow.gate", n=n)
+            self.assertEqual(c.call("slow.passed", timeout=15)["list"], list(range(128)))
+            c.call("slow.release")
+            wait_for(lambda: len(c.call("slow.passed")["list"]) == 1000)
+            self.assertEqual(c.call("slow.passed")["list"], list(range(1000)))
 
     def test_notifications_that_hang(self) -> None:
         """They hold up the others not for ever."""

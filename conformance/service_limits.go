@@ -1,0 +1,106 @@
+package conformance
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+func playInFlight(e *end) *Fault {
+	max, err := e.limit("in_flight", 128)
+	if err != nil {
+		return e.fault("R2", "", "rpc.info", "an answer", err)
+	}
+	for i := range max {
+		e.send(request(i, "probe.wait", Object{{"name", "a"}}))
+	}
+	o, err := e.ask("more", "probe.wait", Object{{"name", "a"}})
+	if err != nil {
+		return e.fault("B3", "", fmt.Sprintf("call %d", max+1), "rpc.Busy", err)
+	}
+	if errorName(o) != "rpc.Busy" || errorParams(o).at("limit") != "in_flight" {
+		return e.wrong("B3", fmt.Sprintf("call %d", max+1), `rpc.Busy with "limit":"in_flight"`, show(o))
+	}
+	e.send(notification("rpc.cancel", Object{{"id", 0}}))
+	if o, err = e.answer(0); err != nil || errorName(o) != "rpc.Cancelled" {
+		return e.fault("S7", "", "rpc.cancel of the first", "rpc.Cancelled", errors.Join(err, errors.New(show(o))))
+	}
+	// Its slot is free when its handler has returned, which takes a moment.
+	for try := 0; ; try++ {
+		e.send(request(fmt.Sprint("release", try), "probe.release", Object{{"name", "a"}}))
+		got := make(map[string]bool)
+		for {
+			a := e.receive()
+			if a.msg == nil {
+				return e.wrong("B3", "probe.release", "the calls that wait to be answered", told(a))
+			}
+			if a.msg.at("id") == fmt.Sprint("release", try) {
+				if errorName(a.msg) == "rpc.Busy" && try < 100 {
+					time.Sleep(20 * time.Millisecond) // for the handler
+					break
+				}
+				if result, _ := a.msg.at("result").(Object); result.at("waited") != int64(max-1) && result.at("waited") != int64(max) {
+					// The cancelled one may not have heard of it yet.
+					return e.wrong("B3", "probe.release", fmt.Sprintf(`"waited":%d`, max-1), show(a.msg))
+				}
+			}
+			got[show(a.msg.at("id"))] = true
+			if len(got) == max {
+				return nil
+			}
+		}
+	}
+}
+
+func playInLine(e *end) *Fault {
+	max, err := e.limit("in_flight", 128)
+	if err != nil {
+		return e.fault("R2", "", "rpc.info", "an answer", err)
+	}
+	all := max + max/2
+	for range all {
+		e.send(notification("probe.wait", Object{{"name", "a"}}))
+	}
+	// Those in line begin when others have ended, which takes a moment.
+	ran := 0
+	for try := 0; ran < all && try < 100; try++ {
+		o, err := e.ask(try, "probe.release", Object{{"name", "a"}})
+		if err != nil {
+			return e.fault("B3", "", "probe.release", "the number of those that wait", err)
+		}
+		result, _ := o.at("result").(Object)
+		waited, ok := result.at("waited").(int64)
+		if !ok {
+			return e.wrong("B3", "probe.release", "the number of those that wait", show(o))
+		}
+		if ran += int(waited); waited == 0 {
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	if ran != all {
+		return e.wrong("B3", fmt.Sprintf("%d notifications of probe.wait", all), "all of them run", fmt.Sprintf("%d ran", ran))
+	}
+	return nil
+}
+
+func playSubscriptions(e *end) *Fault {
+	max, err := e.limit("subscriptions", 256)
+	if err != nil {
+		return e.fault("R2", "", "rpc.info", "an answer", err)
+	}
+	for i := range max {
+		e.send(request(i, "probe.tick", Object{{"name", "t"}}, Member{"window", 1}))
+	}
+	e.send(request("more", "probe.tick", Object{{"name", "t"}}, Member{"window", 1}))
+	o, err := e.answer("more")
+	if err != nil {
+		return e.fault("B3", "", fmt.Sprintf("subscription %d", max+1), "rpc.Busy", err)
+	}
+	if errorName(o) != "rpc.Busy" || errorParams(o).at("limit") != "subscriptions" {
+		return e.wrong("B3", fmt.Sprintf("subscription %d", max+1), `rpc.Busy with "limit":"subscriptions"`, show(o))
+	}
+	if _, err := e.ask("ping", "rpc.ping", Object{}); err != nil {
+		return e.fault("B3", "", "rpc.ping", "an answer: calls are counted apart", err)
+	}
+	return nil
+}
