@@ -40,14 +40,14 @@ func (c *conn) taken(l *load, own bool) bool {
 // lineUp has a notification wait; false: there is no room for it. c.mu is held.
 func (c *conn) lineUp(in *inbound) bool {
 	l, size := in.load.line, noteBytes+len(in.call.Params.raw.Raw)
-	if l != nil && l.bytes+size > c.limits.busyQueue() || !c.hold(noteBytes) {
+	if l != nil && l.bytes+size > c.limits.busyQueue() || !c.hold(size-in.held) {
 		return false
 	}
+	in.held = size // and so, while it waits, small ones count as well [B6]
 	if l == nil {
 		l = new(line)
 		in.load.line = l
 	}
-	in.held += noteBytes
 	in.keepParams()
 	c.notify(in)
 	l.waiting = append(l.waiting, in)
@@ -115,7 +115,7 @@ func (c *conn) nextUp(l *load) *inbound {
 		in := q.waiting[0]
 		q.waiting[0] = nil
 		q.waiting = q.waiting[1:]
-		q.bytes -= noteBytes + len(in.call.Params.raw.Raw)
+		q.bytes -= in.held
 		if len(q.waiting) == 0 {
 			l.line = nil
 		}

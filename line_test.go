@@ -194,3 +194,29 @@ func TestNotificationsPassedOn(t *testing.T) {
 		})
 	}
 }
+
+// What waits in line is counted for its caller, over all of his connections.
+// clause: B6
+func TestNotificationsInLineAreCounted(t *testing.T) {
+	var sc scribe
+	path := serveUnix(t, sc.service())
+	body := strings.Repeat("x", 8<<10)
+	var crowd sync.WaitGroup
+	for range 12 {
+		c := onBehalf(t, path, "")
+		crowd.Go(func() {
+			for range 128 + 800 {
+				fmt.Fprintf(c, `{"method":"scribe.note","params":{"n":1,"text":%q}}`+"\n", body)
+			}
+			fmt.Fprintln(c, `{"id":1,"method":"rpc.ping"}`)
+			c.in.ReadString('\n')
+		})
+	}
+	crowd.Wait()
+	c := onBehalf(t, path, "")
+	fmt.Fprintf(c, `{"id":1,"method":"scribe.note","params":{"n":1,"text":%q}}`+"\n", strings.Repeat("x", 100<<10))
+	if got := c.hear(); !strings.Contains(got, `"rpc.Busy","params":{"limit":"queue"}`) {
+		t.Error(got)
+	}
+	close(sc.goOn)
+}
