@@ -52,7 +52,13 @@ func (o *DialOptions) connectWeb(ctx context.Context, address transport.Address)
 		return nil, &transport.UnsupportedError{Scheme: address.Scheme,
 			Reason: "this program links no HTTP: it needs sabir.DialOptions{Web: web.Dial}, of github.com/sabir-ipc/sabir/web"}
 	}
-	way, err := transport.NewWeb(address, &transport.TCPDialOptions{Certificate: o.Certificate, PlainBeyondLoopback: o.PlainBeyondLoopback})
+	known, err := o.knownHosts()
+	if err != nil {
+		return nil, err
+	}
+	way, err := transport.NewWeb(address, &transport.TCPDialOptions{
+		KnownHosts: known, Certificate: o.Certificate, PlainBeyondLoopback: o.PlainBeyondLoopback,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -29,7 +30,11 @@ type UntrustedError struct {
 }
 
 func (e *UntrustedError) Error() string {
-	return fmt.Sprintf("%s: its certificate is not trusted: %v", e.Address.HostPort(), e.Err)
+	why := e.Err.Error()
+	if errors.As(e.Err, new(x509.UnknownAuthorityError)) { // which says much of what it has tried
+		why = "no authority that this machine knows has signed it"
+	}
+	return fmt.Sprintf("%s: its certificate is not trusted: %s", e.Address.HostPort(), why)
 }
 
 func (e *UntrustedError) Unwrap() error { return e.Err }
@@ -37,16 +42,16 @@ func (e *UntrustedError) Unwrap() error { return e.Err }
 // Hint is for both who may be there: a server that makes its own certificate, and one that has a wrong one.
 func (e *UntrustedError) Hint() string {
 	own := Address{Scheme: "sabir", Host: e.Address.Host, Port: e.Address.Port}
-	pinned := e.Address
-	if pinned.Path == "" {
-		pinned.Path = "/"
+	if own.Port == "" {
+		own.Port = defaultPorts[e.Address.Scheme]
 	}
-	return fmt.Sprintf("if a Sabir service listens there itself: %s; else, once its owner has confirmed the certificate: %s",
-		own, pinned.WithPairing(Pairing{Pin: e.Shown}))
+	return fmt.Sprintf("if a Sabir service listens there itself: %s; else, if the server's owner confirms it: sabir trust accept %s %v",
+		own, e.Address.HostPort(), e.Shown)
 }
 
-// NewWeb judges an address by its form. Of opts KnownHosts is not asked: certificates are judged by names and
-// authorities, as browsers do, or by fp= in the address alone. Errors are *AddressError and *UnsupportedError.
+// NewWeb looks at an address before it is dialled: how its certificate is to be judged. That is by fp= in the address,
+// else by the known hosts, else by names and authorities, as browsers do. Errors are *AddressError and
+// *UnsupportedError, and those of the file.
 func NewWeb(addr Address, opts *TCPDialOptions) (*Web, error) {
 	if fault := addr.fault(); fault != nil {
 		return nil, fault
@@ -69,29 +74,43 @@ func NewWeb(addr Address, opts *TCPDialOptions) (*Web, error) {
 	}
 	if addr.secureWeb() {
 		at.Scheme, w.peer.Transport = "https", "tls"
-		w.TLS = w.config(pairing.Pin)
+		if w.TLS, err = w.config(pairing.Pin); err != nil {
+			return nil, err
+		}
 	}
 	w.URL = at.String()
 	return w, nil
 }
 
-func (w *Web) config(pin Fingerprint) *tls.Config {
+func (w *Web) config(pin Fingerprint) (*tls.Config, error) {
+	pinned := pin != Fingerprint{}
+	if w.opts.KnownHosts != nil && !pinned {
+		_, known, err := w.opts.KnownHosts.Lookup(w.addr.HostPort())
+		if err != nil {
+			return nil, err
+		}
+		pinned = known
+	}
 	config := &tls.Config{
 		ServerName:         w.addr.Host,
 		NextProtos:         []string{"http/1.1"}, // in which alone a WebSocket can begin
-		InsecureSkipVerify: pin != Fingerprint{}, // then VerifyConnection does what counts
+		InsecureSkipVerify: pinned,               // then VerifyConnection does what counts
 		VerifyConnection: func(state tls.ConnectionState) error {
 			w.peer.Certificate = sha256.Sum256(state.PeerCertificates[0].Raw)
-			if pin != (Fingerprint{}) && w.peer.Certificate != pin {
-				return &CertificateError{w.addr.HostPort(), pin, w.peer.Certificate, ByAddress}
+			if !pinned {
+				return nil
 			}
-			return nil
+			by, err := w.opts.trust(w.addr.HostPort(), pin, w.peer.Certificate)
+			if err == nil && by == ByNothing {
+				err = fmt.Errorf("%s: was forgotten just now", w.addr.HostPort()) // whoever had it forgotten means it
+			}
+			return err
 		},
 	}
 	if w.opts.Certificate != nil {
 		config.Certificates = []tls.Certificate{*w.opts.Certificate}
 	}
-	return config
+	return config, nil
 }
 
 // Dial connects to hostPort, which is that of the URL or of a proxy. Without TLS it has to be on loopback, unless

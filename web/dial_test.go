@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -30,7 +31,7 @@ func (s *served) options(token string) *sabir.DialOptions { return withToken(tok
 func withToken(token string) *sabir.DialOptions {
 	id, secret, _ := strings.Cut(token, ".")
 	return &sabir.DialOptions{
-		Web: web.Dial, Log: quiet,
+		Web: web.Dial, Log: quiet, KnownHosts: &transport.KnownHosts{Path: "no/such/file"},
 		Secret: func(string) (string, auth.Secret, error) { return id, auth.KnownSecret(secret), nil },
 	}
 }
@@ -113,7 +114,7 @@ func TestDialRefused(t *testing.T) {
 		{"a proxy without a service", elsewhere + "/down", s.token, "502 Bad Gateway: a proxy is there, and the service behind it is not", "start the service"},
 		{"TLS where there is none", "wss://" + at, s.token, at + ": speaks no TLS", ""},
 		{"no TLS where there is", "ws://" + s.tls, s.token, s.tls + ": closed the connection without an answer", ""},
-		{"its own certificate", "wss://" + s.tls, s.token, s.tls + ": its certificate is not trusted: x509: ", "sabir://" + s.tls + "; else, once its owner has confirmed the certificate: " + s.pinned("wss")},
+		{"its own certificate", "wss://" + s.tls, s.token, s.tls + ": its certificate is not trusted: x509: ", "sabir://" + s.tls + "; else, if the server's owner confirms it: sabir trust accept " + s.tls + " " + s.fingerprint.String()},
 		{"another certificate", s.pinned("wss")[:len(s.pinned("wss"))-43] + strings.Repeat("A", 42) + "E", s.token, "somebody may be in between", ""},
 		{"beyond loopback", "ws://192.0.2.1/x", s.token, "192.0.2.1:80 is not on this machine, and ws: has no TLS", "wss://192.0.2.1/x"},
 	} {
@@ -169,6 +170,30 @@ func TestDialByAuthority(t *testing.T) {
 	var untrusted *transport.UntrustedError
 	if _, err := sabir.Dial(t.Context(), "wss://lounge.example", opts); !errors.As(err, &untrusted) || !strings.Contains(err.Error(), "not lounge.example") {
 		t.Errorf("another name: %v", err)
+	}
+}
+
+// A certificate that is in the file of known hosts needs no authority, and no other is taken then.
+//
+// clause: H14, K16
+func TestDialKnown(t *testing.T) {
+	s := serve(t, probe.New(), nil)
+	opts := s.options(s.token)
+	opts.KnownHosts = &transport.KnownHosts{Path: filepath.Join(t.TempDir(), "known_hosts")}
+	if err := opts.KnownHosts.Accept(s.tls, s.fingerprint); err != nil {
+		t.Fatal(err)
+	}
+	c, err := sabir.Dial(t.Context(), "wss://"+s.tls, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	if err := opts.KnownHosts.Accept(s.tls, transport.Fingerprint{1}); err != nil {
+		t.Fatal(err)
+	}
+	var other *transport.CertificateError
+	if _, err := sabir.Dial(t.Context(), "wss://"+s.tls, opts); !errors.As(err, &other) || !strings.Contains(other.Hint(), "sabir trust accept "+s.tls) {
+		t.Errorf("another certificate: %v", err)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -15,6 +17,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/examples/probe"
 	"github.com/sabir-ipc/sabir/internal/needed"
 	"github.com/sabir-ipc/sabir/web"
@@ -22,6 +25,7 @@ import (
 
 // What docs/web.md says of proxies, with real ones.
 
+// clause: H14
 func TestNginx(t *testing.T) {
 	s := serve(t, probe.New(), &web.Options{Origins: []string{"https://lounge.example"}})
 	port := freePort(t)
@@ -166,4 +170,51 @@ func behind(t *testing.T, s *served, port, config, name string, args ...string) 
 	if _, answer, err := websocket.Dial(t.Context(), "ws://"+host+"/", &websocket.DialOptions{HTTPClient: client, HTTPHeader: http.Header{"Origin": {"http://evil.test"}}}); err == nil || answer.StatusCode != http.StatusForbidden {
 		t.Errorf("a foreign page: %v %v", answer, err)
 	}
+	for _, cbor := range []bool{false, true} {
+		throughProxy(t, s, at, "ws://"+host, cbor)
+	}
+}
+
+// throughProxy is a Go client: what it says and hears passes as it is.
+func throughProxy(t *testing.T, s *served, at, address string, cbor bool) {
+	t.Helper()
+	opts := s.options(s.token)
+	opts.CBOR = cbor
+	opts.Web = func(ctx context.Context, u *sabir.Upgrade) (io.ReadWriteCloser, error) {
+		u.Dial = func(ctx context.Context, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", at)
+		}
+		return web.Dial(ctx, u)
+	}
+	c, err := sabir.Dial(t.Context(), address, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if got, err := sabir.Do[text](t.Context(), c, "probe.letters", map[string]any{"n": 3_000_000}); err != nil || len(got.Text) != 3_000_000 {
+		t.Errorf("%d, %v", len(got.Text), err)
+	}
+	n := 0
+	for e, err := range sabir.Watch[struct{ N int }](t.Context(), c, "probe.tick", map[string]any{"name": "c"}, nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Kind == sabir.Changed {
+			n++
+		}
+		if n == 3 {
+			break
+		}
+		s.do(t, http.DefaultClient, "POST", "/probe.publish", `{"name":"c","times":1}`)
+	}
+	if _, err := sabir.Dial(t.Context(), address, withWeb(opts, "2abc.wrong")); !errors.Is(err, sabir.ErrDenied) {
+		t.Errorf("a wrong token: %v", err)
+	}
+}
+
+// withWeb is opts with another token.
+func withWeb(opts *sabir.DialOptions, token string) *sabir.DialOptions {
+	o := *opts
+	o.Secret = withToken(token).Secret
+	return &o
 }
