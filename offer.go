@@ -72,7 +72,7 @@ func Export(ctx context.Context, address string, h Handler, opts *ExportOptions)
 		}
 		if text := err.Error(); text != said { // a hub may be away for a night
 			said = text
-			o.Log.Warn("sabir: services are offered no more, trying again", "at", a.String(), "err", err)
+			o.Log.Warn("sabir: services are offered no more, trying again", "at", a.WithoutSecret().String(), "err", err)
 		}
 		if !pause(ctx, try, offerPause) {
 			return nil

@@ -121,7 +121,7 @@ func (f *Front) tryCaller(ctx context.Context, c *sabir.Client) error {
 	case errors.Is(err, sabir.ErrMethodNotFound): // a plain JSON-RPC server, which takes everything
 		return nil
 	case errors.Is(err, sabir.ErrInvalidRequest) && !f.opts.NoCaller:
-		return fmt.Errorf("%s does not take the word of this user on who calls: %w", f.address, err)
+		return fmt.Errorf("%s does not take the word of this user on who calls: %w", public(f.address), err)
 	}
 	return err
 }

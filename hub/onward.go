@@ -7,6 +7,7 @@ import (
 
 	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/idl"
+	"github.com/sabir-ipc/sabir/transport"
 )
 
 // onward is all that is at a hub, as it is offered to another one.
@@ -37,7 +38,7 @@ func (h *hub) changed() {
 
 // run offers until ctx ends. The other one may come later than this one.
 func (w *onward) run(ctx context.Context) {
-	log := w.opts.Serve.Log
+	log, to := w.opts.Serve.Log, public(w.at)
 	if len(w.units.dirs) > 0 {
 		tick := time.NewTicker(lookForUnits)
 		defer tick.Stop()
@@ -60,7 +61,7 @@ func (w *onward) run(ctx context.Context) {
 			}
 		},
 		Refused: func(service string, err error) {
-			log.Warn("hub: a service is not offered elsewhere", "service", service, "to", w.at, "err", err)
+			log.Warn("hub: a service is not offered elsewhere", "service", service, "to", to, "err", err)
 		},
 	}
 	if o.Log == nil {
@@ -74,7 +75,7 @@ func (w *onward) run(ctx context.Context) {
 		}
 		if text := err.Error(); text != said {
 			said = text
-			log.Warn("hub: nothing is offered there yet, trying again", "to", w.at, "err", err)
+			log.Warn("hub: nothing is offered there yet, trying again", "to", to, "err", err)
 		}
 		select {
 		case <-time.After(wait):
@@ -82,6 +83,14 @@ func (w *onward) run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// public is an address as it may be logged: it may have a token.
+func public(address string) string {
+	if a, err := transport.Parse(address); err == nil && a.Rest != "" {
+		return a.WithoutSecret().String()
+	}
+	return address
 }
 
 // elsewhere says where a service listens that other machines reach.

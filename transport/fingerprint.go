@@ -92,6 +92,16 @@ func (a Address) WithPairing(p Pairing) Address {
 	return a
 }
 
+// WithoutSecret is the address as it may be shown and logged.
+func (a Address) WithoutSecret() Address {
+	p, err := a.Pairing()
+	if err != nil {
+		a.Rest = ""
+		return a
+	}
+	return a.WithPairing(Pairing{Pin: p.Pin})
+}
+
 func (p Pairing) String() string   { return fmt.Sprintf("{%v %s ***}", p.Pin, p.ID) }
 func (p Pairing) GoString() string { return p.String() }
 

@@ -84,6 +84,7 @@ func (a *app) describe(ctx context.Context, name string) error {
 	}
 	defer hangUp()
 	d, err := describe(ctx, client, service, "")
+	address = public(address)
 	err = silent(address, err)
 	switch {
 	case errors.Is(err, sabir.ErrMethodNotFound) && !isStranger(err):

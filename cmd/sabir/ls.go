@@ -128,6 +128,7 @@ func (f *found) offers(service string) bool {
 // lsOne lists what is at one address, which had better answer.
 func (a *app) lsOne(ctx context.Context, address string) error {
 	f, err := a.ask(ctx, address)
+	address = public(address)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return &tooLate{address, a.patience()}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/codec"
+	"github.com/sabir-ipc/sabir/transport"
 	"github.com/sabir-ipc/sabir/wire"
 )
 
@@ -46,6 +47,7 @@ func noService(service, address string, err error) error {
 	if errors.As(err, &answer) {
 		_ = answer.Params.Decode(&params) // a peer that suggests nothing
 	}
+	address = public(address)
 	return newMissing("no service "+service+" at "+address, service, params.Similar, "",
 		"sabir -a "+address+" ls lists what is there")
 }
@@ -61,7 +63,7 @@ func noMember(service, member string, names []string) error {
 func silent(address string, err error) error {
 	var lost *sabir.Unanswered
 	if errors.As(err, &lost) && lost.Sent {
-		return &sabir.Unanswered{Err: &silence{address}}
+		return &sabir.Unanswered{Err: &silence{public(address)}}
 	}
 	return err
 }
@@ -69,3 +71,11 @@ func silent(address string, err error) error {
 type silence struct{ address string }
 
 func (e *silence) Error() string { return e.address + ": it ended the connection without an answer" }
+
+// public is an address as it may be printed and kept: it may have a token.
+func public(address string) string {
+	if a, err := transport.Parse(address); err == nil && a.Rest != "" {
+		return a.WithoutSecret().String()
+	}
+	return address
+}

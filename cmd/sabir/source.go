@@ -116,7 +116,7 @@ func (a *app) liveSource(ctx context.Context, word string) (*source, error) {
 	defer cancel()
 	client, hangUp, err := a.reach(ctx, address)
 	if err != nil {
-		return nil, a.timed(word, err)
+		return nil, a.timed(public(word), err)
 	}
 	defer hangUp()
 	d, err := describe(ctx, client, service, "")
@@ -124,9 +124,9 @@ func (a *app) liveSource(ctx context.Context, word string) (*source, error) {
 	case errors.Is(err, sabir.ErrMethodNotFound) && !isStranger(err):
 		return nil, noService(service, address, err)
 	case err != nil:
-		return nil, a.timed(word, regarding(word, err))
+		return nil, a.timed(public(word), regarding(public(word), err))
 	case len(d.services) != 1:
-		return nil, &usage{fmt.Sprintf("%d services at %s; one is meant", len(d.services), word), "sabir -a " + address + " COMMAND SERVICE"}
+		return nil, &usage{fmt.Sprintf("%d services at %s; one is meant", len(d.services), word), "sabir -a " + public(address) + " COMMAND SERVICE"}
 	}
 	return &source{name: word, service: &d.services[0]}, nil
 }
