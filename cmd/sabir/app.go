@@ -45,8 +45,9 @@ func run(ctx context.Context, args []string, world stdio) int {
 
 const longHelp = `Talk to the services of this machine, and of others.
 
-A service is found by its name: lounge is the socket lounge.sock. Arguments of a
-call are name=text, converted to the declared type, name:=json, values in
+A service is found by its name: lounge is the socket lounge.sock. Elsewhere it is
+at an ADDRESS: a path, ssh:host/lounge, sabir://host once it was joined, or
+wss://host behind a proxy. Arguments of a call are name=text, converted to the declared type, name:=json, values in
 declared order, or - for the whole object on stdin.
 
 Exit status: 0 done; 1 answered with an error; 2 wrong usage; 3 nobody answered,

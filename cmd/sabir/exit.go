@@ -195,8 +195,11 @@ func untried(err error) bool {
 // untrusted reports that we did not go on to talk to whoever is there.
 func untrusted(err error) bool {
 	var certificate *transport.CertificateError
+	var untrusted *transport.UntrustedError
 	var secret *sabir.SecretError
-	return errors.As(err, &certificate) || errors.As(err, &secret) || errors.Is(err, auth.ErrServer)
+	var upgrade *sabir.UpgradeError
+	return errors.As(err, &certificate) || errors.As(err, &untrusted) || errors.As(err, &secret) || errors.As(err, &upgrade) ||
+		errors.Is(err, auth.ErrServer)
 }
 
 func hints(err error) (all []string) {
@@ -204,7 +207,7 @@ func hints(err error) (all []string) {
 		error
 		Hint() string
 	}
-	if errors.As(err, &hinting) {
+	if errors.As(err, &hinting) && hinting.Hint() != "" {
 		all = append(all, hinting.Hint())
 	}
 	var wrong *usage

@@ -62,7 +62,7 @@ func (a *app) front(ctx context.Context, service string, f fronting) error {
 		return err
 	}
 	log := a.log()
-	opts := hub.FrontOptions{NoCaller: f.noCaller, Dial: sabir.DialOptions{Stderr: a.errout, Log: log}}
+	opts := hub.FrontOptions{NoCaller: f.noCaller, Dial: a.dialling(log)}
 	if f.description != "" {
 		file, err := idl.Load(f.description, os.ReadFile)
 		if err != nil {
@@ -77,7 +77,7 @@ func (a *app) front(ctx context.Context, service string, f fronting) error {
 	front, err := hub.NewFront(starting, a.addressOf(service), &opts)
 	cancel()
 	if err != nil {
-		return a.timed(service, err)
+		return a.timed(public(service), err)
 	}
 	defer front.Close()
 	name, err := frontName(service, front.Describe())

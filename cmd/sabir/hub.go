@@ -71,8 +71,8 @@ func (a *app) hub(ctx context.Context, listen, units, to []string, f facing) err
 	}
 	log := a.log()
 	err = hub.Serve(ctx, &hub.Options{
-		Address: at, Units: units, To: to, Dial: sabir.DialOptions{Log: log, Stderr: a.errout},
-		Told: func(other string) { a.say("what is here is offered to %s", other) },
+		Address: at, Units: units, To: to, Dial: a.dialling(log),
+		Told: func(other string) { a.say("what is here is offered to %s", public(other)) },
 		Serve: sabir.ServeOptions{
 			Version: version, Log: log, Listen: listen, HTTP: face,
 			Ready: func(all []transport.Address) {

@@ -22,7 +22,11 @@ func (a *app) joinCommand() *cobra.Command {
 		Long: `Trade the address that sabir pair printed for a credential of this machine's own,
 and remember both. Without a URL it is asked for; - reads it from stdin, and
 $SABIR_URL is taken too. On the command line other users of this machine can
-see it while the command runs.`,
+see it while the command runs.
+
+A service behind a proxy cannot trade. There the address is that of the proxy with
+a token that sabir token new has made, which is tried and remembered as it is:
+wss://lounge.example/#t=TOKEN.`,
 		Args: takes(0, 1, "one URL"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := a.noPicks(c); err != nil {
@@ -51,7 +55,7 @@ func (a *app) pairingURL(args []string, file string) (string, error) {
 	case len(args) == 0 && a.getenv("SABIR_URL") != "":
 		return a.getenv("SABIR_URL"), nil
 	case len(args) == 0:
-		fmt.Fprint(a.errout, "sabir: what sabir pair printed on the other machine: ")
+		fmt.Fprint(a.errout, "sabir: what sabir pair printed on the other machine, or wss://HOST/#t=TOKEN: ")
 	}
 	line, err := bufio.NewReader(io.LimitReader(a.in, 4<<10)).ReadString('\n')
 	if line = strings.TrimSpace(line); line == "" {
@@ -75,8 +79,14 @@ func (a *app) join(ctx context.Context, url, name string) error {
 	if err != nil {
 		return err
 	}
+	if address.Web() && p.ID != "" {
+		if name != "" {
+			return &usage{"--name " + name + ": a token has its name already", "on the server: sabir token new SERVICE --name " + name}
+		}
+		return a.joinWeb(ctx, address, p)
+	}
 	if address.Scheme != "sabir" || p.ID == "" {
-		return &usage{"that is no address from sabir pair: it is sabir://HOST:PORT/#fp=…&t=…", ""}
+		return &usage{"that is no address from sabir pair: it is sabir://HOST:PORT/#fp=…&t=…, or wss://HOST/#t=TOKEN where the token is of sabir token new", ""}
 	}
 	if err := fitName(name); err != nil {
 		return err
@@ -96,12 +106,7 @@ func (a *app) join(ctx context.Context, url, name string) error {
 	if err != nil {
 		return a.timed(address.HostPort(), err)
 	}
-	dir, err := (transport.Env{}).ClientDir()
-	if err != nil {
-		return err
-	}
-	wallet := auth.Wallet{Path: filepath.Join(dir, sabir.SecretsFile)}
-	if err := wallet.Put(address.HostPort(), got.ID, auth.KnownSecret(got.Secret)); err != nil {
+	if err := putSecret(address, got.ID, got.Secret); err != nil {
 		return err
 	}
 	a.say("%s knows this machine as %s, with level %s", address.HostPort(), got.Name, got.Level)
@@ -111,14 +116,64 @@ func (a *app) join(ctx context.Context, url, name string) error {
 		return a.timed(bare, err)
 	}
 	defer mine.Close()
-	info, err := sabir.Do[struct{ Services []struct{ Name string } }](ctx, mine, "rpc.info", nil)
+	info, err := sabir.Do[inside](ctx, mine, "rpc.info", nil)
 	if err != nil {
 		return a.timed(bare, err)
 	}
-	for _, s := range info.Services {
-		a.say("try: sabir -a %s describe %s", bare, s.Name)
-	}
+	a.suggest(bare, info)
 	return nil
+}
+
+// inside is what rpc.info says to who has come in.
+type inside struct {
+	You      struct{ Name, Level string }
+	Services []struct{ Name string }
+}
+
+func (a *app) suggest(address string, info inside) {
+	for _, s := range info.Services {
+		a.say("try: sabir -a %s describe %s", address, s.Name)
+	}
+}
+
+// joinWeb remembers a token, and the certificate that came with it, once they have proved good.
+func (a *app) joinWeb(ctx context.Context, address transport.Address, p transport.Pairing) error {
+	ctx, cancel := a.limited(ctx)
+	defer cancel()
+	c, err := a.dial(ctx, address.String(), false)
+	if err != nil {
+		return a.timed(address.HostPort(), err)
+	}
+	defer c.Close()
+	info, err := sabir.Do[inside](ctx, c, "rpc.info", nil)
+	if err != nil {
+		return a.timed(address.HostPort(), err)
+	}
+	if p.Pin != (transport.Fingerprint{}) {
+		known, err := knownHosts()
+		if err != nil {
+			return err
+		}
+		if err := known.Accept(address.HostPort(), p.Pin); err != nil {
+			return err
+		}
+	}
+	if err := putSecret(address, p.ID, p.Secret); err != nil {
+		return err
+	}
+	a.say("%s knows this machine as %s, with level %s", address.HostPort(), info.You.Name, info.You.Level)
+	address.Rest = ""
+	a.suggest(address.String(), info)
+	return nil
+}
+
+func putSecret(address transport.Address, id, secret string) error {
+	dir, err := (transport.Env{}).ClientDir()
+	if err != nil {
+		return err
+	}
+	wallet := auth.Wallet{Path: filepath.Join(dir, sabir.SecretsFile)}
+	return wallet.Put(address.HostPort(), id, auth.KnownSecret(secret))
 }
 
 // deviceName makes a name as credentials have it of a host's. spec [K7]

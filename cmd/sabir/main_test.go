@@ -26,6 +26,8 @@ func TestMain(m *testing.M) {
 //	exits N COMMAND...   runs it and expects that exit status
 //	waitsock NAME        waits until somebody listens there
 //	stale NAME           leaves a socket on which nobody listens
+//	freeport NAME        sets $NAME to a port on which nobody listens
+//	waitport PORT        waits until somebody does
 //	[without:TOOL]       SABIR_SKIP says that it is missing
 func TestScripts(t *testing.T) {
 	lifeline, cut, err := newLifeline()
@@ -53,7 +55,7 @@ func TestScripts(t *testing.T) {
 			return needed.Excused(tool), nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits, "waitsock": waitsock, "stale": stale,
+			"exits": exits, "waitsock": waitsock, "stale": stale, "freeport": freeport, "waitport": waitport,
 		},
 	})
 }
@@ -84,14 +86,28 @@ func socket(ts *testscript.TestScript, name string) string {
 // waitsock tries until the service that was just started is there; there is no
 // other way to know.
 func waitsock(ts *testscript.TestScript, neg bool, args []string) {
-	path := socket(ts, args[0])
+	await(ts, "unix", socket(ts, args[0]))
+}
+
+func waitport(ts *testscript.TestScript, neg bool, args []string) {
+	await(ts, "tcp", "127.0.0.1:"+args[0])
+}
+
+func await(ts *testscript.TestScript, network, at string) {
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if c, err := net.Dial("unix", path); err == nil {
+		if c, err := net.Dial(network, at); err == nil {
 			c.Close()
 			return
 		}
 	}
-	ts.Fatalf("nobody listens on %s", path)
+	ts.Fatalf("nobody listens on %s", at)
+}
+
+func freeport(ts *testscript.TestScript, neg bool, args []string) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	defer ln.Close()
+	ts.Setenv(args[0], strconv.Itoa(ln.Addr().(*net.TCPAddr).Port))
 }
 
 func stale(ts *testscript.TestScript, neg bool, args []string) {

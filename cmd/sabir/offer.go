@@ -16,8 +16,8 @@ const toUse = "offer it at `ADDRESS`, as hub or a daemon that takes plugins, and
 // tells there, clients may go direct.
 func (a *app) offer(ctx context.Context, to, what string, h sabir.Handler, serve *sabir.ServeOptions) error {
 	o := &sabir.ExportOptions{
-		DialOptions: sabir.DialOptions{Log: serve.Log, Stderr: a.errout},
-		Offered:     func() { a.say("%s is offered to %s", what, to) },
+		DialOptions: a.dialling(serve.Log),
+		Offered:     func() { a.say("%s is offered to %s", what, public(to)) },
 	}
 	if len(serve.Listen) == 0 {
 		return sabir.Export(ctx, to, h, o)

@@ -54,15 +54,15 @@ func (a *app) pipe(ctx context.Context, name string) error {
 	dialling, cancel := a.limited(ctx)
 	defer cancel()
 	in := bufio.NewReader(a.in)
-	opts := &sabir.DialOptions{Stderr: a.errout}
+	opts := a.dialling(nil)
 	var conn *transport.Conn
-	if address.Scheme == "tcp" || address.Scheme == "sabir" {
+	if address.Scheme == "tcp" || address.Scheme == "sabir" || address.Web() {
 		// Who speaks here has no TLS: we log in, in the encoding that it begins with.
 		if first, _ := in.Peek(len(wire.Magic)); bytes.HasPrefix(first, wire.Magic[:]) {
 			opts.CBOR = true
 			in.Discard(len(wire.Magic)) // Connect sends its own
 		}
-		conn, err = sabir.Connect(dialling, address, opts)
+		conn, err = sabir.Connect(dialling, address, &opts)
 	} else {
 		conn, err = transport.Dial(dialling, address, &transport.DialOptions{Stderr: a.errout})
 	}
@@ -70,23 +70,32 @@ func (a *app) pipe(ctx context.Context, name string) error {
 		return err
 	}
 	if err != nil {
-		return a.timed(name, &sabir.Unanswered{Err: err})
+		return a.timed(public(name), &sabir.Unanswered{Err: err})
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
-	// The goroutine may be left in a read of stdin, which nothing can end; the
-	// process does.
-	go func() {
+	send := func() {
 		if _, err := io.Copy(conn, in); err == nil {
 			conn.CloseWrite()
 		}
-	}()
-	return a.fromPeer(ctx, conn)
+	}
+	receive := func(out io.Writer) error {
+		_, err := io.Copy(out, conn)
+		return err
+	}
+	if address.Web() {
+		p := newWholePipe(conn, opts.CBOR)
+		send, receive = func() { p.send(in) }, p.receive
+	}
+	// The goroutine may be left in a read of stdin, which nothing can end; the
+	// process does.
+	go send()
+	return a.fromPeer(ctx, receive)
 }
 
-func (a *app) fromPeer(ctx context.Context, conn *transport.Conn) error {
-	_, err := io.Copy(&outputOnly{a.out}, conn)
+func (a *app) fromPeer(ctx context.Context, receive func(out io.Writer) error) error {
+	err := receive(&outputOnly{a.out})
 	var output *outputError
 	switch {
 	case ctx.Err() != nil:

@@ -10,6 +10,7 @@ import (
 	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/idl"
 	"github.com/sabir-ipc/sabir/transport"
+	"github.com/sabir-ipc/sabir/web"
 	"github.com/sabir-ipc/sabir/wire"
 	"github.com/spf13/cobra"
 )
@@ -18,8 +19,8 @@ import (
 // connection.
 type target struct {
 	client  *sabir.Client
-	close   func() // when the client has served
-	address string
+	close   func()       // when the client has served
+	address string       // without what is secret in it
 	method  string       // "lounge.say"
 	service *idl.Service // nil: a stranger, which does not describe itself
 	member  *idl.Member  // nil: a stranger's
@@ -50,7 +51,7 @@ func (a *app) open(ctx context.Context, method string) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &target{client: client, close: hangUp, address: address, method: method}
+	t := &target{client: client, close: hangUp, address: public(address), method: method}
 	if dotted {
 		err = a.describeTarget(ctx, t, service, member)
 	}
@@ -73,9 +74,14 @@ func (a *app) addressOf(service string) string {
 }
 
 func (a *app) dial(ctx context.Context, address string, cbor bool) (*sabir.Client, error) {
-	return sabir.Dial(ctx, address, &sabir.DialOptions{
-		CBOR: cbor, Direct: a.direct, Stderr: a.errout, Log: slog.New(slog.DiscardHandler),
-	})
+	o := a.dialling(slog.New(slog.DiscardHandler))
+	o.CBOR, o.Direct = cbor, a.direct
+	return sabir.Dial(ctx, address, &o)
+}
+
+// dialling is how any connection is made, to all kinds of addresses.
+func (a *app) dialling(log *slog.Logger) sabir.DialOptions {
+	return sabir.DialOptions{Stderr: a.errout, Log: log, Web: web.Dial}
 }
 
 // directFlag gives a command the flag --direct, which dial heeds.

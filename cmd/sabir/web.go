@@ -66,10 +66,10 @@ func (a *app) web(ctx context.Context, service string, s showing) error {
 		return err
 	}
 	starting, cancel := a.limited(ctx)
-	front, err := hub.NewFront(starting, service, &hub.FrontOptions{NoCaller: true, Dial: sabir.DialOptions{Stderr: a.errout, Log: log}})
+	front, err := hub.NewFront(starting, service, &hub.FrontOptions{NoCaller: true, Dial: a.dialling(log)})
 	cancel()
 	if err != nil {
-		return a.timed(service, err)
+		return a.timed(public(service), err)
 	}
 	defer front.Close()
 	dir, err := os.MkdirTemp("", "sabir-web-")
