@@ -18,6 +18,10 @@ import (
 const (
 	lsPatience = time.Second
 	lsAtOnce   = 32
+
+	// farPatience is for an address elsewhere: a name is looked up, TLS and a
+	// login are made, a program is started there.
+	farPatience = 10 * time.Second
 )
 
 func (a *app) lsCommand() *cobra.Command {
@@ -131,7 +135,7 @@ func (a *app) lsOne(ctx context.Context, address string) error {
 	address = public(address)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return &tooLate{address, a.patience()}
+		return &tooLate{address, a.patience(address)}
 	case err != nil:
 		return regarding(address, silent(address, err))
 	}
@@ -141,7 +145,7 @@ func (a *app) lsOne(ctx context.Context, address string) error {
 
 // ask asks whoever is at an address what is there.
 func (a *app) ask(ctx context.Context, address string) (f found, err error) {
-	ctx, cancel := context.WithTimeout(ctx, a.patience())
+	ctx, cancel := context.WithTimeout(ctx, a.patience(address))
 	defer cancel()
 	client, err := a.dial(ctx, address, false)
 	if err != nil {
@@ -163,9 +167,12 @@ func (a *app) ask(ctx context.Context, address string) (f found, err error) {
 	return f, nil
 }
 
-func (a *app) patience() time.Duration {
+func (a *app) patience(address string) time.Duration {
 	if a.timeout > 0 {
 		return a.timeout
+	}
+	if at, err := transport.Parse(address); err == nil && at.Scheme != "name" && at.Scheme != "unix" {
+		return farPatience
 	}
 	return lsPatience
 }
