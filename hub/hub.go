@@ -110,6 +110,7 @@ func Serve(ctx context.Context, opts *Options) error {
 	o.Exports, o.Connected = h.exports, h.clients.connected
 	o.Ready = func(all []transport.Address) {
 		h.dir = filepath.Dir(all[0].Path)
+		sweep(h.dir)
 		h.units.describe() // and so looked for
 		for _, w := range h.onward {
 			h.all.Go(func() { w.run(ctx) })

@@ -38,7 +38,7 @@ type ProgramOptions struct {
 //     a shell, the last line on stderr may be the name of a
 //     declared error and its params as JSON: NoSuchRoom {"room":"dev"}. Else it
 //     is the declared error Failed {status: int, text: string}, if there is one,
-//     else rpc.Internal and its stderr goes to the log.
+//     else rpc.Internal and the last lines of its stderr go to the log.
 //
 // Of a topic, a state or a table it runs once for all who listen with the same
 // params, if the member is common, else for all of them that are one caller; of

@@ -201,7 +201,7 @@ func (r *run) failure(ended *exec.ExitError, said []byte) error {
 			return r.declared("Failed", text, body)
 		}
 	}
-	if text == "" {
+	if text = lastLines(text); text == "" {
 		text = "nothing on stderr"
 	}
 	return fmt.Errorf("%s: %s", why, text)

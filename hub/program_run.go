@@ -36,8 +36,7 @@ func (r *run) run(ctx context.Context, read func(out io.Reader) (sabir.Body, err
 	cmd.Stdin = bytes.NewReader(append(append([]byte(nil), r.params...), '\n'))
 	said := &tail{most: maxPiece}
 	cmd.Stderr = said
-	// A group of its own, so that what it has started ends with it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = tied()
 	cmd.WaitDelay = lastWords // else what it leaves behind, and has its stderr, is waited for
 	from, to, err := os.Pipe()
 	if err != nil {
@@ -45,24 +44,29 @@ func (r *run) run(ctx context.Context, read func(out io.Reader) (sabir.Body, err
 	}
 	defer from.Close()
 	cmd.Stdout = to
-	err = cmd.Start()
+	begun, gone, quiet := make(chan error, 1), make(chan struct{}), make(chan struct{})
+	out := &output{from: from, gone: gone}
+	var ended error
+	go func() {
+		err := startTied(cmd)
+		begun <- err
+		if err != nil {
+			return
+		}
+		ended = cmd.Wait()
+		close(gone)
+		out.quieten()
+	}()
+	err = <-begun
 	to.Close()
 	if err != nil {
 		return sabir.Body{}, err
 	}
-	gone, quiet := make(chan struct{}), make(chan struct{})
-	out := &output{from: from, gone: gone}
 	unwatch := context.AfterFunc(running, func() {
 		defer close(quiet)
 		endGroup(cmd.Process.Pid, gone, patience)
 		from.Close() // what has left the group has it still
 	})
-	var ended error
-	go func() {
-		ended = cmd.Wait()
-		close(gone)
-		out.quieten()
-	}()
 	body, err = read(out)
 	itself := err == nil || r.member.Kind == idl.Method && err != errTooMuch // all it printed is read: how it ends is up to it
 	if !itself {
@@ -84,7 +88,7 @@ func (r *run) run(ctx context.Context, read func(out io.Reader) (sabir.Body, err
 		return sabir.Body{}, r.failure(status, []byte(said.text()))
 	case err != nil:
 		if r.member.Kind.Subscribed() { // perhaps nobody listens who would be told, and then it is logged nowhere else
-			r.log.Error("command failed", "method", r.service.Name+"."+r.member.Name, "err", err, "stderr", said.text())
+			r.log.Error("command failed", "method", r.service.Name+"."+r.member.Name, "err", err, "stderr", lastLines(said.text()))
 		} else if text := lastLines(said.text()); text != "" {
 			err = fmt.Errorf("%w; it said:\n%s", err, text)
 		}

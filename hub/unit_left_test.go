@@ -2,6 +2,7 @@ package hub_test
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -52,4 +53,32 @@ func TestUnitLeavesAProcessBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	gone(t, pid)
+}
+
+// A hub that was killed leaves the sockets of what it has started, which the next
+// one removes, and those of other hubs it leaves alone.
+func TestUnitSocketsLeftBehind(t *testing.T) {
+	dir := shortDir(t)
+	socket := func(name string) *net.UnixListener {
+		t.Helper()
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(dir, name, "s"), Net: "unix"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ln
+	}
+	defer socket(".unit-1").Close()
+	left := socket(".unit-2")
+	left.SetUnlinkOnClose(false)
+	left.Close()
+	runIn(t, dir, hub.Options{})
+	if _, err := os.Stat(filepath.Join(dir, ".unit-1", "s")); err != nil {
+		t.Errorf("of another hub: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, ".unit-2")); !os.IsNotExist(err) {
+		t.Errorf("of one that was killed: %v", err)
+	}
 }

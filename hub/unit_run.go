@@ -225,13 +225,31 @@ func (s *started) start() *process {
 	return p
 }
 
+// The socket of a run is in a folder of its own beside that of the hub.
+const runPrefix, runSocket = ".unit-", "s"
+
+// sweep removes the sockets of runs on which nobody listens: those of a hub that
+// was killed.
+func sweep(dir string) {
+	sockets, _ := filepath.Glob(filepath.Join(dir, runPrefix+"*", runSocket))
+	for _, path := range sockets {
+		c, err := net.Dial("unix", path)
+		switch {
+		case err == nil:
+			c.Close() // it is of another hub
+		case errors.Is(err, syscall.ECONNREFUSED):
+			os.RemoveAll(filepath.Dir(path))
+		}
+	}
+}
+
 // launch makes the socket and starts the command.
 func (s *started) launch(p *process) (path string, err error) {
-	dir, err := os.MkdirTemp(s.dir, ".unit-")
+	dir, err := os.MkdirTemp(s.dir, runPrefix)
 	if err != nil {
 		return "", err
 	}
-	path = filepath.Join(dir, "s")
+	path = filepath.Join(dir, runSocket)
 	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		return path, err
@@ -251,7 +269,8 @@ func (s *started) launch(p *process) (path string, err error) {
 	p.cmd.Stderr = p.said
 	p.cmd.Stdout = p.said
 	p.cmd.WaitDelay = lastWords
-	p.cmd.SysProcAttr = s.unit.attributes()
+	p.cmd.SysProcAttr = tied()
+	s.unit.as(p.cmd.SysProcAttr)
 	return path, startTied(p.cmd)
 }
 
@@ -349,7 +368,7 @@ func (s *started) ended(p *process, path string, err error) {
 	if err == nil || p.err != nil && p.stopping { // it could not be met, and so was ended
 		s.why = fmt.Sprint(p.err)
 		if err == nil && !p.stopping {
-			s.why = "it ended before it answered"
+			s.why = "it ended before it answered, where it is to stay in the foreground"
 		}
 	}
 	s.log.Error("hub: a service failed", "service", s.unit.Service, "why", s.why, "said", s.said, "again in", pause)

@@ -46,8 +46,8 @@ is common, and then SABIR_CALLER is empty, else for each.
 
 With a status that is not zero, its last line on stderr may be the name of a
 declared error and its params, as in: NoSuchRoom {"room":"dev"}. Else it is the
-declared error Failed {status: int, text: string}, or rpc.Internal and its
-stderr is in the log here.`,
+declared error Failed {status: int, text: string}, or rpc.Internal and the last
+lines of its stderr are in the log here.`,
 		Example: "  sabir export weather.sabir -- ./weather\n  sabir export bot.sabir --to lounge -- bash bot.sh",
 		Args:    takes(2, -1, "FILE.sabir -- COMMAND"),
 		RunE: func(c *cobra.Command, args []string) error {

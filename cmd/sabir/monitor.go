@@ -114,7 +114,7 @@ func (m *monitoring) run(ctx context.Context, begin func() error, show func(*hub
 			return t.fail(cause(ctx, err))
 		}
 		if e.Lost > 0 {
-			m.say("%d messages were left out", e.Lost)
+			m.say("%s left out", are(e.Lost, "message"))
 		}
 		if err := show(&e); err != nil {
 			return err

@@ -88,10 +88,13 @@ func openTalk(file string) (*talk, error) {
 	})
 }
 
+// maxLine bounds a line of a conversation: what a hub shows is much shorter.
+const maxLine = 16 << 20
+
 // eachStep calls step with each message of a conversation.
 func eachStep(name string, in io.Reader, step func(line int, sent bool, text []byte) error) error {
 	lines := bufio.NewScanner(in)
-	lines.Buffer(make([]byte, 64<<10), 16<<20)
+	lines.Buffer(make([]byte, 64<<10), maxLine)
 	body := false
 	n := 0
 	for lines.Scan() {
@@ -114,8 +117,11 @@ func eachStep(name string, in io.Reader, step func(line int, sent bool, text []b
 			return fmt.Errorf("%s:%d: %w", name, n, err)
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("%s:%d: %w", name, n+1, err)
+	switch err := lines.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return fmt.Errorf("%s:%d: a line of over %d bytes", name, n+1, maxLine)
+	case err != nil:
+		return err
 	}
 	if !body {
 		return fmt.Errorf("%s: no blank line after the header", name)

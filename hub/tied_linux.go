@@ -6,12 +6,10 @@ import (
 	"syscall"
 )
 
-// attributes has the command in a group of its own, as the user of the unit,
-// and end with the hub, even when that is killed.
-func (u *Unit) attributes() *syscall.SysProcAttr {
-	a := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	u.as(a)
-	return a
+// tied are the attributes of a command in a group of its own that ends with us,
+// even when we are killed. What it has started itself is up to it then.
+func tied() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 }
 
 // startTied starts a command that ends with the thread that has started it:
