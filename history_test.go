@@ -197,3 +197,39 @@ func TestPanicsBesideATopic(t *testing.T) {
 		t.Errorf("told %v", told)
 	}
 }
+
+// A sequence goes on beyond what an int of 32 bits holds, for who polls as well.
+//
+// clause: S14
+func TestPollBeyondAnInt(t *testing.T) {
+	const before = int64(1) << 40
+	book := &notebook{past: map[number]sabir.Past[number]{{1}: {Epoch: "e", Seq: before, Items: []number{{7}}}}}
+	s := sabir.NewService("s", "1", "")
+	sabir.NewTopic[number, number](s, "news", sabir.Remembers(book))
+	c := sabir.InProcess(s, nil)
+	defer c.Close()
+	type came struct {
+		Epoch     string
+		Seq, Lost int64
+		Items     []number
+	}
+	body, err := c.Handle(t.Context(), &sabir.Call{
+		Method: "s.news", Params: mustBody(t, number{1}), Window: sabir.NoWindow, Since: &sabir.Position{Epoch: "e", Seq: before - 1},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got came
+	if err := body.Decode(&got); err != nil || got.Seq != before || got.Lost != 0 || len(got.Items) != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func mustBody(t *testing.T, x any) sabir.Body {
+	t.Helper()
+	b, err := sabir.BodyOf(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

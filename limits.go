@@ -1,12 +1,15 @@
 package sabir
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Limits are those of a server that can be changed; a zero field means the
 // default. What the others are and what happens beyond each: spec/limits.md.
 type Limits struct {
-	// Message is how many bytes a message may have that is sent, 1 KiB to 1 GiB;
-	// twice that is received. Default: 4 MiB, which items of topics, states and
+	// Message is how many bytes a message may have that is sent, 1 KiB to 1 GiB, on
+	// machines of 32 bits 256 MiB; twice that is received. Default: 4 MiB, which items of topics, states and
 	// tables and the lists of plain requests keep to if it is raised.
 	Message       int
 	InFlight      int // calls in flight on a connection. Default: 128
@@ -34,6 +37,9 @@ func (l Limits) maxCallerCalls() int { return max(4*l.Connections, l.InFlight) }
 // maxReceived is how much the messages of a caller may take. spec [B6]
 func (l Limits) maxReceived() int { return max(maxCallerReceived, 8*l.Message) }
 
+// mostMessage is the largest Message: eight times that has to be an int.
+const mostMessage = min(1<<30, math.MaxInt/8+1)
+
 func (l Limits) filled() Limits {
 	or := func(n, otherwise int) int {
 		if n > 0 {
@@ -42,7 +48,7 @@ func (l Limits) filled() Limits {
 		return otherwise
 	}
 	return Limits{
-		Message:       min(max(or(l.Message, maxMessage), 1<<10), 1<<30),
+		Message:       min(max(or(l.Message, maxMessage), 1<<10), mostMessage),
 		InFlight:      or(l.InFlight, maxInFlight),
 		Subscriptions: or(l.Subscriptions, maxSubscriptions),
 		Connections:   or(l.Connections, maxConnections),

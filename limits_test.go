@@ -3,6 +3,7 @@ package sabir_test
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -35,6 +36,16 @@ func TestLimits(t *testing.T) {
 			t.Errorf("a third connection: %v", err)
 		}
 	})
+}
+
+// The largest messages that can be asked for: four or five of them wait to be sent at most,
+// and are counted by an int.
+func TestLargestLimits(t *testing.T) {
+	r := limited(t, sabir.Limits{Message: math.MaxInt})
+	c := dial(t, r.path, sabir.DialOptions{Limits: sabir.Limits{Message: math.MaxInt}})
+	if out, err := sabir.Do[text](t.Context(), c, "s.echo", text{"x"}); err != nil || out.Text != "x" {
+		t.Errorf("%+v, %v", out, err)
+	}
 }
 
 // limited is a service whose hold ends with the test.

@@ -6,9 +6,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sabir-ipc/sabir/codec"
@@ -292,10 +294,13 @@ func (r *root) ping(context.Context, None) (None, error) { return None{}, nil }
 func (r *root) counters(context.Context, None) (statsResult, error) {
 	s := r.stats
 	return statsResult{
-		Connections: int(s.connections.Load()), Calls: int(s.calls.Load()), Failed: int(s.failed.Load()),
-		InFlight: int(s.inFlight.Load()), Subscriptions: int(s.subscriptions.Load()),
-		Items: int(s.items.Load()), Lost: int(s.lost.Load()),
-		BytesIn: int(s.bytesIn.Load()), BytesOut: int(s.bytesOut.Load()),
+		Connections: count(&s.connections), Calls: count(&s.calls), Failed: count(&s.failed),
+		InFlight: count(&s.inFlight), Subscriptions: count(&s.subscriptions),
+		Items: count(&s.items), Lost: count(&s.lost),
+		BytesIn: count(&s.bytesIn), BytesOut: count(&s.bytesOut),
 		Uptime: time.Since(r.started).Seconds(),
 	}, nil
 }
+
+// count is as much of a counter as an int can say.
+func count(n *atomic.Int64) int { return int(min(n.Load(), math.MaxInt)) }

@@ -338,14 +338,13 @@ func (r *ring) rest(at *reader, ch chan struct{}) (body Body, ok bool, err error
 		}
 	}
 	list, _ := items.body().Value()
-	answer := pollResult{Epoch: r.epoch, Seq: int(at.seq), Lost: int(at.lost), Items: list}
+	answer := pollResult{Epoch: r.epoch, Seq: at.seq, Lost: at.lost, Items: list}
 	body, err = BodyOf(&answer)
 	return body, err == nil, err
 }
 
 type pollResult struct {
-	Epoch string
-	Seq   int
-	Lost  int
-	Items wire.Value
+	Epoch     string
+	Seq, Lost any // an int64, which an int need not hold
+	Items     wire.Value
 }

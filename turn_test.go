@@ -79,6 +79,7 @@ func TestTurnsAreNotWaitedForLong(t *testing.T) {
 		}
 		stop()
 		all.Wait()
+		synctest.Wait() // for the handlers, whose places they are
 		if _, err := sabir.Do[sabir.None](context.Background(), c, "slow.sleep", map[string]any{"for": 0.0}); err != nil {
 			t.Error(err)
 		}

@@ -23,6 +23,9 @@
 // structs is a union. Structs, enums and unions are described by their names, other
 // types with those that [Bounded] and [Named] give them.
 //
+// A description is the same on machines of 32 bits, where a Go int holds less than the
+// type int: what it does not hold is a fault there.
+//
 // The texts of a value of up to 512 bytes are parts of one string: who keeps one of
 // them for long keeps them all, and may rather keep a copy ([strings.Clone]).
 //

@@ -209,21 +209,28 @@ func (b *builder) fill(p *plan, t reflect.Type) (err error) {
 	return nil
 }
 
-// intBounds gives an int smaller than Sabir's the bounds of its Go type.
+// intBounds gives an int smaller than Sabir's the bounds of its Go type. How wide int and
+// uint are is the machine's business: where they are smaller, that is no part of the
+// description, which is the same everywhere.
 func (b *builder) intBounds(p *plan, t reflect.Type) {
 	p.unsigned = t.Kind() >= reflect.Uint
 	if p.unsigned {
 		p.bound(0, math.Inf(1))
 	}
-	if p.bits < 64 {
-		hi := math.Ldexp(1, p.bits)
-		lo := 0.0
-		if !p.unsigned {
-			hi /= 2
-			lo = -hi
-		}
-		p.bound(lo, hi-1)
+	if p.bits == 64 {
+		return
 	}
+	hi := math.Ldexp(1, p.bits)
+	lo := 0.0
+	if !p.unsigned {
+		hi /= 2
+		lo = -hi
+	}
+	if t.Kind() == reflect.Int || t.Kind() == reflect.Uint {
+		p.min, p.max, p.bounded = lo, hi-1, true
+		return
+	}
+	p.bound(lo, hi-1)
 }
 
 // bound narrows the bounds, in the plan and in its description.

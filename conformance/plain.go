@@ -60,7 +60,7 @@ func plainNotFound(_ *suite, e *end) *Fault {
 }
 
 func plainIDs(_ *suite, e *end) *Fault {
-	for _, id := range []any{0, -1, maxInteger, "a", "", "1"} {
+	for _, id := range []any{0, -1, int64(maxInteger), "a", "", "1"} {
 		o := plainRequest(id, nowhere, Object{})
 		e.send(o)
 		if f := plainCode(e, "M2", show(o), id, -32601); f != nil {

@@ -218,7 +218,7 @@ func TestCase29ThousandHostile(t *testing.T) {
 	if now.Connections < 4*each {
 		t.Errorf("only %d connections", now.Connections)
 	}
-	if most > maxRaced || most > maxResident && !raced {
+	if int64(most) > maxRaced || int64(most) > maxResident && !raced {
 		t.Errorf("%d MiB", most>>20)
 	}
 	stop()

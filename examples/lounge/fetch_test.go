@@ -31,7 +31,7 @@ func TestFetch(t *testing.T) {
 			want   []byte
 		}{
 			{"a/big", nil, whole}, {"a/big", 0, whole}, {"a/big", 5, whole[5:]}, {"a/big", 2 * piece, whole[2*piece:]},
-			{"a/big", len(whole) - 1, []byte("d")}, {"a/big", len(whole), nil}, {"a/big", 1 << 50, nil}, {"a/big", 1<<53 - 1, nil},
+			{"a/big", len(whole) - 1, []byte("d")}, {"a/big", len(whole), nil}, {"a/big", int64(1 << 50), nil}, {"a/big", int64(1<<53 - 1), nil},
 			{"empty", nil, nil}, {"empty", 1, nil},
 			{"link", nil, whole}, // a link that stays inside
 		} {
