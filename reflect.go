@@ -1,6 +1,7 @@
 package sabir
 
 import (
+	"fmt"
 	"reflect"
 
 	"github.com/sabir-ipc/sabir/codec"
@@ -10,7 +11,10 @@ import (
 // and the codec of its type.
 func pointerTo(x any) (ptr any, c *codec.Codec, err error) {
 	v := reflect.ValueOf(x)
-	if v.Kind() == reflect.Pointer && !v.IsNil() {
+	if v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			return nil, nil, fmt.Errorf("sabir: a nil %v is no value; for none there is nil alone", v.Type())
+		}
 		c, err = codec.Of(v.Type().Elem())
 		return x, c, err
 	}

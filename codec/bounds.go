@@ -40,6 +40,11 @@ func (p *plan) narrow(tag reflect.StructTag, prefix string) (some bool, err erro
 		of := elem.ref()
 		p.elem, p.desc.Of = &elem, &of
 	}
+	for _, key := range []string{"min", "max", "pattern"} {
+		if _, there := tag.Lookup(prefix + "of." + key); there && p.elem == nil {
+			return true, fmt.Errorf("%s has no elements for %sof.%s", p.kind, prefix, key)
+		}
+	}
 	lo, hi := tag.Get(prefix+"min"), tag.Get(prefix+"max")
 	pattern := tag.Get(prefix + "pattern")
 	if lo == "" && hi == "" && pattern == "" {

@@ -135,7 +135,7 @@ func (e *encoder) time(dst []byte, t time.Time) ([]byte, error) {
 	var b [40]byte
 	text, ok := appendTime(b[:0], t)
 	if !ok {
-		return dst, fmt.Errorf("year %d beyond 1 to 9999", t.Year())
+		return dst, fmt.Errorf("year %d beyond 1 to 9999", t.UTC().Year())
 	}
 	dst, _ = wire.AppendString(dst, e.enc, text)
 	return dst, nil

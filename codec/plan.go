@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -113,11 +114,12 @@ type builder struct {
 }
 
 var (
-	timeType     = reflect.TypeFor[time.Time]()
-	durationType = reflect.TypeFor[time.Duration]()
-	valueType    = reflect.TypeFor[wire.Value]()
-	unionType    = reflect.TypeFor[Union]()
-	anyType      = reflect.TypeFor[any]()
+	timeType       = reflect.TypeFor[time.Time]()
+	durationType   = reflect.TypeFor[time.Duration]()
+	rawMessageType = reflect.TypeFor[json.RawMessage]()
+	valueType      = reflect.TypeFor[wire.Value]()
+	unionType      = reflect.TypeFor[Union]()
+	anyType        = reflect.TypeFor[any]()
 )
 
 // plan makes the plan of a type. Those of structs are kept, so that a struct
@@ -156,6 +158,8 @@ func (b *builder) fill(p *plan, t reflect.Type) (err error) {
 		return nil
 	case durationType:
 		return errors.New("time.Duration has no counterpart: use float64 or int with a unit")
+	case rawMessageType:
+		return errors.New("json.RawMessage would be bytes in base64: use wire.Value, or any")
 	case valueType, anyType:
 		p.kind = idl.Any
 		return nil
@@ -328,10 +332,10 @@ func (b *builder) field(p *plan, i int, sf reflect.StructField) error {
 		return err
 	}
 	f := field{name: name, index: i, offset: sf.Offset, plan: fp, pointer: pointer, omit: optional && !pointer}
-	json := append(strconv.AppendQuote([]byte{','}, name), ':')
+	text := append(strconv.AppendQuote([]byte{','}, name), ':')
 	cbor, _ := wire.AppendString(nil, wire.CBOR, name)
-	f.key = [2]wire.Literal{wire.JSON: wire.NewLiteral(json), wire.CBOR: wire.NewLiteral(cbor)}
-	f.first = wire.NewLiteral(json[1:])
+	f.key = [2]wire.Literal{wire.JSON: wire.NewLiteral(text), wire.CBOR: wire.NewLiteral(cbor)}
+	f.first = wire.NewLiteral(text[1:])
 	if pointer || optional {
 		p.full = false
 	} else {

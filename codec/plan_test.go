@@ -69,6 +69,13 @@ func TestRefusedTypes(t *testing.T) {
 		{struct{ L []*int }{}, "L: elements cannot be pointers: only fields are optional"},
 		{struct{ M map[string]*int }{}, "M: elements cannot be pointers: only fields are optional"},
 		{struct{ M map[int]string }{}, "M: maps have string keys"},
+		{struct{ R json.RawMessage }{}, "R: json.RawMessage would be bytes in base64: use wire.Value, or any"},
+		{struct {
+			P string `of.max:"3"`
+		}{}, "P: string has no elements for of.max"},
+		{struct {
+			L []string `of.of.max:"3"`
+		}{}, "L: element: string has no elements for of.of.max"},
 		{struct{ L [][]chan int }{}, "L: element: element: chan int has no counterpart"},
 		{struct {
 			N struct{ M struct{ C chan int } }
@@ -262,7 +269,7 @@ func TestAppend(t *testing.T) {
 		{uint64(1<<64 - 1), `"18446744073709551615"`}, {1.0, "1.0"}, {float32(0.1), "0.10000000149011612"}, {1e300, "1e+300"},
 		{"a\"\n", `"a\"\n"`}, {"\xff", "!string is not UTF-8"}, {[]byte{1, 2}, `"AQI="`}, {[]byte(nil), `""`}, {[]int(nil), "[]"}, {map[string]int(nil), "{}"},
 		{map[string]int{"b": 1, "a": 2, "": 3}, `{"":3,"a":2,"b":1}`}, {map[colour]bool{"red": true}, `{"red":true}`}, {map[string]int{"\xff": 1}, `!key "\xff" is not UTF-8`},
-		{time.Date(2026, 11, 23, 11, 0, 0, 5e8, time.FixedZone("", 3600)), `"2026-11-23T10:00:00.5Z"`}, {time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), "!year 10000 beyond 1 to 9999"},
+		{time.Date(2026, 11, 23, 11, 0, 0, 5e8, time.FixedZone("", 3600)), `"2026-11-23T10:00:00.5Z"`}, {time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("", -3600)), "!year 10000 beyond 1 to 9999"},
 		{time.Time{}, `"0001-01-01T00:00:00Z"`}, {nil, "null"}, {[]any{nil, int64(1), 2, 1.0, "x", []byte("a"), map[string]any{"k": []string{"v"}}}, `[null,1,2,1.0,"x","YQ==",{"k":["v"]}]`},
 		{map[string]any{"a": []any{int64(1) << 60}}, "!a: [0]: integer 1152921504606846976 beyond ±(2^53-1)"},
 		{wire.Value{}, "null"}, {wire.Value{Raw: []byte("[1]")}, "[1]"}, {shape{}, "!union without a case"}, {shape{Circle: &circle{2}}, `{"type":"circle","radius":2.0}`},
