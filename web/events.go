@@ -98,8 +98,8 @@ func (e *events) Items(items []sabir.Item) error {
 	e.sign()
 	for i := range items {
 		it := &items[i]
-		if it.Lost < 0 {
-			e.epoch = "" // it is another one, which rpc.live will tell
+		if it.Epoch != "" || it.Lost < 0 {
+			e.epoch = it.Epoch // of who does not say which, rpc.live tells
 		}
 		before := len(e.buf)
 		if it.Seq > 0 {
@@ -122,6 +122,10 @@ func (e *events) item(it *sabir.Item) error {
 	key := func(name string) {
 		e.buf, _ = wire.AppendKey(e.buf, wire.JSON, n, name)
 		n++
+	}
+	if it.Epoch != "" {
+		key("epoch")
+		e.buf, _ = wire.AppendString(e.buf, wire.JSON, it.Epoch)
 	}
 	if it.Seq > 0 {
 		key("seq")
