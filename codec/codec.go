@@ -14,7 +14,8 @@
 //
 // The tags are sabir:"name,optional", doc, min, max, pattern, unit, default,
 // example, deprecated, since and sensitive. A pointer is an optional field; so
-// is what is tagged optional, whose zero value then means absent. Go int and
+// is what is tagged optional, whose zero value then means absent. A default is told to
+// callers and not put in: whoever reads an absent field acts by it. Go int and
 // the smaller integers are the type int, int64 and uint64 those types (text on
 // the wire), []byte bytes, time.Time time, any and wire.Value any. The bounds of the
 // elements of a list or a map are of.min, of.max and of.pattern. A string type with
