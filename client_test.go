@@ -542,3 +542,29 @@ func TestDrainingForAll(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// A call after a restart that the client has not heard of yet surely was not sent on the
+// old connection, and so goes over a new one.
+//
+// clause: O7, M10
+func TestCallAfterARestart(t *testing.T) {
+	encodings(t, func(t *testing.T, cbor bool) {
+		svc := sabir.NewService("s", "1", "")
+		sabir.Method(svc, "do", func(context.Context, sabir.None) (sabir.None, error) { return sabir.None{}, nil })
+		r := newRestartable(t, svc)
+		for range 20 {
+			c := dial(t, r.path, sabir.DialOptions{CBOR: cbor})
+			for range 2 {
+				if _, err := sabir.Do[sabir.None](t.Context(), c, "s.do", nil); err != nil {
+					t.Fatal(err)
+				}
+				r.end()
+				r.start(svc)
+			}
+			if _, err := sabir.Do[sabir.None](t.Context(), c, "s.do", nil); err != nil {
+				t.Fatal(err)
+			}
+			c.Close()
+		}
+	})
+}

@@ -319,6 +319,9 @@ func (c *conn) part(why error) {
 // breakOff ends a connection that cannot be written to, with c.mu held. A
 // client reads first what the server has said before it closed: that is why.
 func (c *conn) breakOff(err error) {
+	if c.t.Lends() { // and so tells what has gone: calls behind that were not sent
+		c.out.taken = c.out.progress.Load()
+	}
 	if !c.strict {
 		c.fail(err)
 		return
