@@ -163,7 +163,8 @@ type WatchOptions struct {
 // Watch subscribes to a topic, state or table. When the connection is lost, it
 // subscribes again, a topic from where it was, with growing pauses of up to
 // half a minute, until ctx ends: the loop sees Down and then Up, and Lost if
-// something was. Leaving the loop ends the subscription. An error is the last
+// something was. With a client that is closed, or whose connection is not made
+// again, it ends. Leaving the loop ends the subscription. An error is the last
 // thing the loop gets. T is the type of the items, or Body.
 func Watch[T any](ctx context.Context, h Handler, method string, params any, opts *WatchOptions) iter.Seq2[Event[T], error] {
 	return func(yield func(Event[T], error) bool) {
@@ -217,6 +218,10 @@ func Watch[T any](ctx context.Context, h Handler, method string, params any, opt
 // passing reports whether an error may be gone with a new connection. A service
 // that stops ends subscriptions with rpc.Cancelled. spec [O9]
 func passing(err error) bool {
+	var lost *Unanswered
+	if errors.As(err, &lost) && lost.final {
+		return false
+	}
 	for _, e := range []error{ErrUnavailable, ErrOutcomeUnknown, ErrDraining, ErrCancelled, ErrBusy} {
 		if errors.Is(err, e) {
 			return true

@@ -75,6 +75,8 @@ type DialOptions struct {
 type Unanswered struct {
 	Sent bool
 	Err  error
+
+	final bool // nobody ever will: there is no connection, and none is made
 }
 
 func (e *Unanswered) Error() string {
@@ -201,7 +203,7 @@ func (c *Client) do(ctx context.Context, call *Call, sink Sink, result func(v wi
 			try--
 		case errors.Is(err, errNotSent):
 			if !again {
-				return &Unanswered{Err: cn.why()}
+				return &Unanswered{Err: cn.why(), final: !c.redial}
 			}
 		case errors.Is(err, ErrDraining):
 			if !again {
@@ -239,7 +241,7 @@ func (c *Client) conn(ctx context.Context) (*conn, error) {
 		c.mu.Lock()
 		if c.closed {
 			c.mu.Unlock()
-			return nil, &Unanswered{Err: errClosed}
+			return nil, &Unanswered{Err: errClosed, final: true}
 		}
 		if c.cur != nil && (c.cur.alive() || !c.redial) {
 			cur := c.cur
@@ -278,7 +280,7 @@ func (c *Client) conn(ctx context.Context) (*conn, error) {
 			c.mu.Unlock()
 			cn.close()
 			cn.wait()
-			return nil, &Unanswered{Err: errClosed}
+			return nil, &Unanswered{Err: errClosed, final: true}
 		}
 		c.retire()
 		c.cur = cn

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sabir-ipc/sabir"
@@ -567,4 +568,41 @@ func TestCallAfterARestart(t *testing.T) {
 			c.Close()
 		}
 	})
+}
+
+// Who watches by a client that is closed, or over a connection that has ended and is not
+// made again, hears so and waits for nothing.
+func TestWatchEndsWithItsClient(t *testing.T) {
+	for name, end := range map[string]func(c *sabir.Client, far *transport.Conn){
+		"closed": func(c *sabir.Client, _ *transport.Conn) { c.Close() },
+		"gone":   func(_ *sabir.Client, far *transport.Conn) { far.Close() },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			svc := sabir.NewService("s", "1", "")
+			sabir.NewState[number, sabir.None](svc, "now")
+			near, far := transport.Pipe()
+			go sabir.ServeConn(context.Background(), far, svc, &sabir.ServeOptions{Log: quiet})
+			c := sabir.NewClient(near, &sabir.DialOptions{Log: quiet})
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			var told []string
+			for e, err := range sabir.Watch[number](ctx, c, "s.now", nil, nil) {
+				switch {
+				case err != nil && !errors.Is(err, sabir.ErrUnavailable):
+					told = append(told, err.Error())
+				case err != nil:
+					told = append(told, "nobody")
+				case e.Kind == sabir.Up:
+					told = append(told, "up")
+					end(c, far)
+				case e.Kind == sabir.Down:
+					told = append(told, "down")
+				}
+			}
+			if got := fmt.Sprint(told); got != "[up down nobody]" {
+				t.Errorf("%s: %s", name, got)
+			}
+			c.Close()
+		})
+	}
 }

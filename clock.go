@@ -40,6 +40,9 @@ func (in *inbound) startClock(d time.Duration) {
 	in.timer = time.AfterFunc(d, func() {
 		in.c.mu.Lock()
 		defer in.c.mu.Unlock()
+		if in.deadline.IsZero() {
+			return // its first item was sent while the time was up
+		}
 		in.cancel(context.DeadlineExceeded)
 		in.c.flushLater()
 	})

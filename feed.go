@@ -391,14 +391,16 @@ func (e *encoded) in(enc wire.Encoding) Body {
 
 func (e *encoded) size() int { return max(len(e.raw[0]), len(e.raw[1])) }
 
-// same reports whether both are known to be the same value.
+// same reports whether both are the same value; whoever calls holds the lock of both
+// sources. What was written in different encodings is compared as JSON, which both become
+// without a loss.
 func (e *encoded) same(o *encoded) bool {
 	for enc := range e.raw {
 		if e.raw[enc] != nil && o.raw[enc] != nil {
 			return string(e.raw[enc]) == string(o.raw[enc])
 		}
 	}
-	return false
+	return string(e.in(wire.JSON).raw.Raw) == string(o.in(wire.JSON).raw.Raw)
 }
 
 // waiters are readers that have found nothing new. Whoever publishes wakes all,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -312,4 +313,53 @@ func TestRingOfBothEncodings(t *testing.T) {
 	if kept < 5 || kept > 10 {
 		t.Errorf("%d items of 100 KiB are kept", kept)
 	}
+}
+
+// Setting what is set already is no change, whoever has asked for another value in another
+// encoding meanwhile.
+func TestSameInAnotherEncoding(t *testing.T) {
+	svc := sabir.NewService("s", "1", "")
+	type value struct {
+		F    float64
+		Data []byte
+		At   time.Time
+		M    map[string]int
+		A    any
+	}
+	same := value{0.1, []byte{1, 2}, time.Unix(1, 5).UTC(), map[string]int{"b": 1, "a": 2}, []any{"x", 1.0, int64(1), nil}}
+	synctest.Test(t, func(t *testing.T) {
+		state := sabir.NewState[value, number](svc, "state")
+		var all sync.WaitGroup
+		ctx, cancel := context.WithCancel(context.Background())
+		watch := func(cbor bool, n int) *[]float64 {
+			c := sabir.InProcess(svc, &sabir.DialOptions{CBOR: cbor})
+			told := new([]float64)
+			all.Go(func() {
+				defer c.Close()
+				for e := range sabir.Watch[value](ctx, c, "s.state", number{n}, nil) {
+					if e.Kind == sabir.Changed && ctx.Err() == nil {
+						*told = append(*told, e.Value.F)
+					}
+				}
+			})
+			synctest.Wait()
+			return told
+		}
+		set := func(v value) {
+			if err := state.Set(number{1}, v); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		told := watch(false, 1)
+		set(same)
+		watch(true, 2) // the last one: values are first written as it reads them
+		set(same)
+		set(value{F: 2})
+		if got := fmt.Sprint(*told); got != "[0.1 2]" {
+			t.Errorf("told %s", got)
+		}
+		cancel()
+		all.Wait()
+	})
 }

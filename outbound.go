@@ -250,7 +250,7 @@ func (c *conn) await(ctx context.Context, o *outbound) ([]arrival, error) {
 			return nil, ctx.Err()
 		default:
 		}
-		if r := &c.role; r.canLead && !r.owner && r.leader == nil && c.end == nil {
+		if r := &c.role; r.canLead && !r.owner && r.leader == nil && c.end == nil && !c.eof {
 			c.lead(ctx, o)
 			continue
 		}

@@ -26,7 +26,7 @@ func (p peer) Handle(ctx context.Context, call *Call, sink Sink) (body Body, err
 		return nil
 	})
 	if err == errNotSent {
-		err = &Unanswered{Err: p.c.why()}
+		err = &Unanswered{Err: p.c.why(), final: true}
 	}
 	return body, err
 }

@@ -397,8 +397,12 @@ func (c *conn) readFailed(err error) {
 	case c.end != nil:
 	case errors.Is(err, io.EOF):
 		c.eof = true
-		c.loseMade()
 		c.out.dismiss()
+		if c.handler == nil && c.out.flushing && c.t.Lends() {
+			c.parting = errClosed // whether what is being written was sent is known when that has failed
+			return
+		}
+		c.loseMade()
 		c.flush()
 		if c.handler == nil {
 			c.fail(errClosed)

@@ -49,7 +49,9 @@ func NewConn(rwc io.ReadWriteCloser, p Peer) *Conn {
 
 // Stdio is the connection of a program that is spoken to on its standard input and output, such as one that was
 // started by an exec: address. Close unblocks a Read only if in has deadlines, which files, pipes and terminals
-// inherited from a shell mostly have not; there a reader ends when the other side closes or the process exits.
+// inherited from a shell mostly have not; there a reader ends when the other side closes or the process exits. Where
+// out is os.Stdout, what is written after the other side has gone ends the process by SIGPIPE, and nothing is cleaned
+// up: who has something to clean up begins with signal.Ignore(syscall.SIGPIPE).
 func Stdio(in io.ReadCloser, out io.WriteCloser) *Conn {
 	return NewConn(&stdio{in, out}, Peer{Transport: "stdio"})
 }
