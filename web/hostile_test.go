@@ -20,7 +20,7 @@ import (
 	"github.com/sabir-ipc/sabir/web"
 )
 
-// lying listens, and does with each connection what it is told, until the client has gone.
+// lying listens, and does with each connection what it is told.
 func lying(t *testing.T, do func(conn net.Conn, r *http.Request)) (address string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -36,8 +36,7 @@ func lying(t *testing.T, do func(conn net.Conn, r *http.Request)) (address strin
 				return
 			}
 			if r, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
-				do(conn, r)
-				go io.Copy(io.Discard, conn)
+				go do(conn, r)
 			}
 			t.Cleanup(func() { conn.Close() })
 		}
@@ -180,6 +179,39 @@ func TestHostileServer(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A server that reads nothing holds nobody up for longer than he waits, and is given up when nothing moves for 10 s.
+//
+// clause: O5, H14
+func TestServerThatDoesNotRead(t *testing.T) {
+	t.Parallel()
+	address := lying(t, func(conn net.Conn, r *http.Request) { io.WriteString(conn, upgraded(r, "")) })
+	c, err := sabir.Dial(t.Context(), address, withToken("2abc.secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	large := text{strings.Repeat("x", 4_000_000)} // some of which the kernel takes
+	began := time.Now()
+	failed := make(chan error, 1)
+	go func() {
+		for _, err := range sabir.Items[sabir.None](context.Background(), c, "probe.count", &large) { // which is not asked again
+			failed <- err
+		}
+	}()
+	time.Sleep(200 * time.Millisecond) // for it to be on its way: one that is not would be sent again
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	if _, err := sabir.Do[sabir.None](ctx, c, "probe.echo", &large); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 5*time.Second {
+		t.Errorf("who waits half a second: %v after %v", err, time.Since(began))
+	}
+	if err := <-failed; !errors.Is(err, sabir.ErrOutcomeUnknown) {
+		t.Errorf("who waits for ever: %v", err)
+	}
+	if took := time.Since(began); took < 9*time.Second || took > 20*time.Second {
+		t.Errorf("given up after %v", took)
 	}
 }
 

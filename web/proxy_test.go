@@ -24,23 +24,57 @@ import (
 )
 
 // What docs/web.md says of proxies, with real ones.
-
+//
 // clause: H14
 func TestNginx(t *testing.T) {
 	s := serve(t, probe.New(), &web.Options{Origins: []string{"https://lounge.example"}})
 	port := freePort(t)
+	behind(t, s, nginx(t, s, port, ""), "nginx")
+}
+
+// nginx runs one before the server, with more lines of configuration, and returns where.
+func nginx(t *testing.T, s *served, port, more string) (at string) {
 	// What a machine has around the part that we show.
 	config := "daemon off; master_process off; pid nginx.pid; error_log stderr;\n" + change(t, "nginx.conf",
 		"listen 80", "listen 127.0.0.1:"+port, "localhost:7224", "localhost:"+s.port,
-		"http {\n", "http {\n\taccess_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; scgi_temp_path s; uwsgi_temp_path u;\n")
-	behind(t, s, port, config, "nginx", "-e", "stderr", "-p", ".", "-c", "config")
+		"http {\n", "http {\n\taccess_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; scgi_temp_path s; uwsgi_temp_path u;\n"+more)
+	return started(t, port, config, "nginx", "-e", "stderr", "-p", ".", "-c", "config")
+}
+
+// A proxy that ends what is silent for 22 s does not end what a client has dialled, however little there is to say.
+//
+// clause: H14
+func TestIdleBehindNginx(t *testing.T) {
+	t.Parallel()
+	s := serve(t, probe.New(), &web.Options{Origins: []string{"https://lounge.example"}})
+	at := nginx(t, s, freePort(t), "\tproxy_read_timeout 22s; proxy_send_timeout 22s;\n")
+	c, err := sabir.Dial(t.Context(), "ws://lounge.example", s.through(at))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for e, err := range sabir.Watch[struct{ N int }](t.Context(), c, "probe.tick", map[string]any{"name": "idle"}, nil) {
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case e.Kind == sabir.Down:
+			t.Error("the connection was lost")
+		case e.Kind == sabir.Up:
+			time.AfterFunc(30*time.Second, func() {
+				s.do(t, http.DefaultClient, "POST", "/probe.publish", `{"name":"idle","times":1}`)
+			})
+		}
+		if e.Kind == sabir.Changed {
+			break
+		}
+	}
 }
 
 func TestCaddy(t *testing.T) {
 	s := serve(t, probe.New(), &web.Options{Origins: []string{"https://lounge.example"}})
 	port := freePort(t)
 	config := "{\n\tadmin off\n}\n" + change(t, "lounge.caddy", "lounge.example {", "http://lounge.example:"+port+" {", "localhost:7224", "localhost:"+s.port)
-	behind(t, s, port, config, "caddy", "run", "--config", "config", "--adapter", "caddyfile")
+	behind(t, s, started(t, port, config, "caddy", "run", "--config", "config", "--adapter", "caddyfile"), "caddy")
 }
 
 func change(t *testing.T, name string, pairs ...string) string {
@@ -69,8 +103,8 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-// behind runs a proxy and asks through it as browsers do.
-func behind(t *testing.T, s *served, port, config, name string, args ...string) {
+// started runs a proxy.
+func started(t *testing.T, port, config, name string, args ...string) (at string) {
 	t.Helper()
 	needed.Tool(t, name)
 	dir := t.TempDir()
@@ -93,12 +127,12 @@ func behind(t *testing.T, s *served, port, config, name string, args ...string) 
 			t.Logf("%s", &log)
 		}
 	})
-	at := "127.0.0.1:" + port
+	at = "127.0.0.1:" + port
 	for { // it says nothing when it listens
 		conn, err := net.Dial("tcp", at)
 		if err == nil {
 			conn.Close()
-			break
+			return at
 		}
 		select {
 		case <-ended:
@@ -106,6 +140,11 @@ func behind(t *testing.T, s *served, port, config, name string, args ...string) 
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// behind asks through a proxy as browsers and Go programs do.
+func behind(t *testing.T, s *served, at, name string) {
+	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", at)
 	}}}
@@ -124,7 +163,7 @@ func behind(t *testing.T, s *served, port, config, name string, args ...string) 
 	bearer := http.Header{"Authorization": {"Bearer " + s.token}, "Origin": {"https://lounge.example"}}
 	host := "lounge.example"
 	if name == "caddy" {
-		host += ":" + port
+		host += at[strings.IndexByte(at, ':'):]
 	}
 	if a := get(host, "/probe.echo?text=x", bearer); a.StatusCode != http.StatusOK || a.Header.Get("Access-Control-Allow-Origin") != "https://lounge.example" {
 		t.Errorf("with a bearer: %v", a.Status)
@@ -178,14 +217,8 @@ func behind(t *testing.T, s *served, port, config, name string, args ...string) 
 // throughProxy is a Go client: what it says and hears passes as it is.
 func throughProxy(t *testing.T, s *served, at, address string, cbor bool) {
 	t.Helper()
-	opts := s.options(s.token)
+	opts := s.through(at)
 	opts.CBOR = cbor
-	opts.Web = func(ctx context.Context, u *sabir.Upgrade) (io.ReadWriteCloser, error) {
-		u.Dial = func(ctx context.Context, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "tcp", at)
-		}
-		return web.Dial(ctx, u)
-	}
 	c, err := sabir.Dial(t.Context(), address, opts)
 	if err != nil {
 		t.Fatal(err)
@@ -207,14 +240,20 @@ func throughProxy(t *testing.T, s *served, at, address string, cbor bool) {
 		}
 		s.do(t, http.DefaultClient, "POST", "/probe.publish", `{"name":"c","times":1}`)
 	}
-	if _, err := sabir.Dial(t.Context(), address, withWeb(opts, "2abc.wrong")); !errors.Is(err, sabir.ErrDenied) {
+	opts.Secret = withToken("2abc.wrong").Secret
+	if _, err := sabir.Dial(t.Context(), address, opts); !errors.Is(err, sabir.ErrDenied) {
 		t.Errorf("a wrong token: %v", err)
 	}
 }
 
-// withWeb is opts with another token.
-func withWeb(opts *sabir.DialOptions, token string) *sabir.DialOptions {
-	o := *opts
-	o.Secret = withToken(token).Secret
-	return &o
+// through are the options of a client to which all names are those of a proxy.
+func (s *served) through(at string) *sabir.DialOptions {
+	opts := s.options(s.token)
+	opts.Web = func(ctx context.Context, u *sabir.Upgrade) (io.ReadWriteCloser, error) {
+		u.Dial = func(ctx context.Context, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", at)
+		}
+		return web.Dial(ctx, u)
+	}
+	return opts
 }
