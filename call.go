@@ -14,7 +14,8 @@ import (
 
 // Do makes a plain request, which works on every kind of member: a method gives
 // its result, a stream the list of its items, a state its value, a table its
-// rows (a list of [Row]), a topic what came. Params are a struct, a pointer to
+// rows (a list of [Row]), a topic what came, as an object with epoch, seq, lost
+// and items; [Call].Since says where to go on. Params are a struct, a pointer to
 // one, a map[string]any or nil.
 //
 // If ctx has a deadline the service is told. When ctx ends, so does the call:

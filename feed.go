@@ -151,6 +151,10 @@ func (fs *feeds) exit(f *feed) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	f.busy--
+	if f.timer != nil { // it lasts for a minute in which nobody publishes either
+		f.timer.Reset(fs.linger)
+		f.rested = time.Now()
+	}
 	fs.rest(f)
 }
 

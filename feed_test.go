@@ -363,3 +363,35 @@ func TestSameInAnotherEncoding(t *testing.T) {
 		all.Wait()
 	})
 }
+
+// A window beyond the limit is one at the limit: who counted on more would wait for items
+// that the other side has no credit for.
+//
+// clause: S1
+func TestWindowBeyondTheLimit(t *testing.T) {
+	svc := sabir.NewService("s", "1", "")
+	topic := sabir.NewTopic[number, sabir.None](svc, "topic")
+	c := sabir.InProcess(svc, nil)
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	const items = 5000
+	n := 0
+	for e, err := range sabir.Watch[number](ctx, c, "s.topic", nil, &sabir.WatchOptions{Window: 3000}) {
+		switch {
+		case err != nil:
+			t.Fatalf("after %d items: %v", n, err)
+		case e.Kind == sabir.Up:
+			go func() {
+				for i := range items {
+					topic.Publish(sabir.None{}, number{i})
+				}
+			}()
+		case e.Kind == sabir.Changed:
+			n += 1 + int(e.Lost)
+		}
+		if n == items {
+			break
+		}
+	}
+}

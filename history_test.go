@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sabir-ipc/sabir"
@@ -232,4 +233,29 @@ func mustBody(t *testing.T, x any) sabir.Body {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// Who publishes now and then, without listeners, has his history asked once.
+//
+// clause: S15
+func TestHistoryIsAskedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		book := &notebook{past: make(map[number]sabir.Past[number])}
+		s := sabir.NewService("s", "1", "")
+		topic := sabir.NewTopic[number, number](s, "news", sabir.Remembers(book))
+		for i := range 300 {
+			if err := topic.Publish(number{1}, number{i}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		if book.asked != 1 {
+			t.Errorf("asked %d times in five minutes", book.asked)
+		}
+		time.Sleep(2 * time.Minute)
+		if err := topic.Publish(number{1}, number{0}); err != nil || book.asked != 2 {
+			t.Errorf("asked %d times after a silence, %v", book.asked, err)
+		}
+		time.Sleep(2 * time.Minute)
+	})
 }

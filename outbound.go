@@ -170,6 +170,7 @@ func (c *conn) call(ctx context.Context, call *Call, sink Sink, result func(wire
 	if call.Window == 0 {
 		call.Window = defaultWindow // what comes waits here for the sink, and has to have a bound
 	}
+	call.Window = min(call.Window, maxWindow) // more is cut there, and would not be asked for again. spec [S1]
 	o, err := c.send(ctx, call)
 	switch {
 	case err == errEnded:
