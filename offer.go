@@ -74,11 +74,18 @@ func Export(ctx context.Context, address string, h Handler, opts *ExportOptions)
 			said = text
 			o.Log.Warn("sabir: services are offered no more, trying again", "at", a.WithoutSecret().String(), "err", err)
 		}
+		if errors.Is(err, ErrDenied) { // a login that is refused costs all of this machine: spec [K4]
+			try = max(try, deniedTry)
+		}
 		if !pause(ctx, try, offerPause) {
 			return nil
 		}
 	}
 }
+
+// deniedTry is as which try one counts whose login was refused: for half a minute
+// somebody may want to log in anew.
+const deniedTry = 8
 
 // offer is Export for as long as one connection lasts.
 func offer(ctx context.Context, a transport.Address, h Handler, d Describer, o *ExportOptions, up func()) error {

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -76,6 +77,9 @@ func (w *onward) run(ctx context.Context) {
 		if text := err.Error(); text != said {
 			said = text
 			log.Warn("hub: nothing is offered there yet, trying again", "to", to, "err", err)
+		}
+		if errors.Is(err, sabir.ErrDenied) { // a login that is refused costs all of this machine: spec [K4]
+			wait = lastWait
 		}
 		select {
 		case <-time.After(wait):

@@ -255,6 +255,8 @@ func unreached(err error) []string {
 		return []string{"take another port, or end what listens there: ss -ltnp"}
 	case errors.As(err, &taken):
 		return []string{"sabir ls lists what is here; -a NAME takes another name"}
+	case strings.Contains(err.Error(), ": tls: ") && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)): // spec [K4]
+		return []string{"it may keep this machine out for a while, since logins from here failed: its log says so"}
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return []string{"its service has ended, or it is no socket: start the service again"}
 	case errors.Is(err, fs.ErrPermission):
