@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sabir-ipc/sabir/codec"
+	"github.com/sabir-ipc/sabir/transport"
 	"github.com/sabir-ipc/sabir/wire"
 )
 
@@ -222,6 +223,11 @@ func passing(err error) bool {
 	var lost *Unanswered
 	if errors.As(err, &lost) && lost.final {
 		return false
+	}
+	// Where a service was, a page is a hotel's, or of those who repair something, and a
+	// certificate that nobody vouches for is mostly the hotel's, too.
+	if errors.As(err, new(*UpgradeError)) || errors.As(err, new(*transport.UntrustedError)) {
+		return true
 	}
 	for _, e := range []error{ErrUnavailable, ErrOutcomeUnknown, ErrDraining, ErrCancelled, ErrBusy} {
 		if errors.Is(err, e) {

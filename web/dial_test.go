@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sabir-ipc/sabir"
@@ -139,6 +140,55 @@ func TestDialRefused(t *testing.T) {
 				t.Errorf("worth another try: %v: %v", !passing, err)
 			}
 		})
+	}
+}
+
+// Who watches through a proxy outlasts the page that it shows while something is repaired; who comes new is told of it.
+func TestWatchPastAPage(t *testing.T) {
+	s := serve(t, probe.New(), nil)
+	var closed atomic.Bool
+	through, conns := passOn(t, s), make(chan net.Conn, 9)
+	front := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if closed.Load() {
+			io.WriteString(w, "<!doctype html>back soon")
+			closed.Store(false)
+			return
+		}
+		through.ServeHTTP(w, r)
+	}))
+	front.Config.ConnState = func(c net.Conn, state http.ConnState) {
+		if state == http.StateHijacked {
+			conns <- c
+		}
+	}
+	front.Start()
+	t.Cleanup(front.Close)
+	address := "ws" + strings.TrimPrefix(front.URL, "http")
+	c, err := sabir.Dial(t.Context(), address, s.options(s.token))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ups := 0
+	for e, err := range sabir.Watch[sabir.Body](t.Context(), c, "probe.value", map[string]any{"name": "x"}, nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Kind != sabir.Up {
+			continue
+		}
+		if ups++; ups == 2 {
+			break
+		}
+		closed.Store(true)
+		(<-conns).Close()
+	}
+	if closed.Swap(true) {
+		t.Error("nobody has seen the page")
+	}
+	var page *sabir.UpgradeError
+	if _, err := sabir.Dial(t.Context(), address, s.options(s.token)); !errors.As(err, &page) {
+		t.Errorf("who comes new: %v", err)
 	}
 }
 
