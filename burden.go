@@ -108,6 +108,7 @@ func (p carried) unload() {
 // it is answered. c.mu is held.
 func (c *conn) leaveBehind(o *outbound) {
 	c.unmake(o)
+	c.late++
 	if o.carried.by != nil {
 		if c.behind == nil {
 			c.behind = make(map[int64]carried)
@@ -119,6 +120,7 @@ func (c *conn) leaveBehind(o *outbound) {
 // putDown is for the answer of one that was left behind. c.mu is held.
 func (c *conn) putDown(id wire.ID) {
 	n, _ := id.Int()
+	c.late = max(0, c.late-1)
 	if part, ok := c.behind[n]; ok {
 		delete(c.behind, n)
 		part.unload()

@@ -44,8 +44,9 @@ func handle(ctx context.Context, h Handler, call Call, out any) error {
 	return body.Decode(out)
 }
 
-// Notify calls a method without hearing what becomes of it. It waits only while the
-// other side reads more slowly than is sent, and no longer than ctx lasts.
+// Notify calls a method without hearing what becomes of it: it is done also if the caller
+// leaves at once. It waits only while the other side reads more slowly than is sent, and
+// no longer than ctx lasts.
 func Notify(ctx context.Context, h Handler, method string, params any) error {
 	call, err := newCall(ctx, method, params, NoWindow)
 	if err != nil {

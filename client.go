@@ -127,7 +127,8 @@ func NewClient(t *transport.Conn, opts *DialOptions) *Client {
 	return c
 }
 
-// Close ends the connection and returns when its goroutines have.
+// Close ends the connection and returns when its goroutines have. What [Notify] was asked
+// to send is sent first, for a second at most.
 func (c *Client) Close() error {
 	if c.direct != nil {
 		c.direct.close()
@@ -142,6 +143,7 @@ func (c *Client) Close() error {
 	c.last.Store(nil)
 	c.mu.Unlock()
 	for _, cn := range conns {
+		cn.seeOff()
 		cn.close()
 		cn.wait()
 	}

@@ -60,6 +60,7 @@ type conn struct {
 	subs      int                   // and of requests with a window
 	held      int                   // bytes that hold has counted
 	draining  bool
+	offers    bool  // services, with rpc.export
 	goneAway  bool  // the peer sent rpc.goaway
 	refused   error // what the peer said to no call in particular
 	lossy     bool  // it was told that notifications were lost
@@ -67,6 +68,7 @@ type conn struct {
 	waiting   []*outbound // those whose caller is blocked, waiting
 	turns     turns       // of those who wait until another is answered
 	uploads   int         // bytes of large ones that are not answered
+	late      int         // calls that were given up and are not answered
 	lastID    int64
 	onClose   func()
 	visit     func(t *transport.Conn, first []byte) // takes what turns out to be HTTP; nil: nobody does
@@ -79,6 +81,7 @@ type conn struct {
 	load      load              // the peer's own
 	loads     map[string]*load  // of other callers that it states, while they have calls under way
 	notes     []carried         // notifications in out.buf
+	noteEnd   int64             // where in the stream the last one ends
 	behind    map[int64]carried // calls for them that nobody waits for, and that are not answered
 }
 
@@ -186,6 +189,24 @@ func (c *conn) fail(why error) {
 	}()
 }
 
+// depart is for a peer that is gone altogether, who waits for no answers. What it has
+// notified is done all the same: nobody would have waited for that. The connection lasts
+// until then, and is counted. c.mu is held. spec [O7]
+func (c *conn) depart(why error) {
+	if len(c.notified) == 0 || c.offers || c.end != nil {
+		c.fail(why)
+		return
+	}
+	c.eof, c.broken = true, why
+	for in := range c.served.all() {
+		in.abandon(context.Canceled)
+	}
+	c.served.clear()
+	c.loseMade()
+	c.out.drop(c)
+	c.settle()
+}
+
 // loseMade ends the calls that are not answered and will not be. c.mu is held.
 func (c *conn) loseMade() {
 	for _, o := range c.made.all() {
@@ -244,7 +265,7 @@ func (c *conn) settle() {
 	if c.end != nil || !c.eof && !c.draining {
 		return
 	}
-	if c.running == 0 && c.subs == 0 && !c.out.busy() {
+	if c.running == 0 && c.subs == 0 && (c.broken != nil || !c.out.busy()) {
 		c.fail(errClosed)
 	}
 }
@@ -258,7 +279,7 @@ func (c *conn) drain() {
 		return
 	}
 	c.draining = true
-	if c.role.first {
+	if c.role.first && c.broken == nil {
 		c.out.buf = wire.AppendGoaway(c.out.buf, c.enc, c.versioned)
 	}
 	for in := range c.served.all() {

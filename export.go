@@ -473,6 +473,9 @@ func (r *root) export(ctx context.Context, p exportParams) (None, error) {
 	if c == nil || r.opts.Exports == nil {
 		return None{}, Denied(AccessAdmin, "services of others are not taken here")
 	}
+	c.mu.Lock()
+	c.offers = true
+	c.mu.Unlock()
 	return None{}, r.opts.Exports.add(ctx, c, CallerOf(ctx), p, r.own())
 }
 

@@ -20,14 +20,19 @@ import (
 )
 
 // exchange is a server at which others offer their services.
-func exchange(t *testing.T) (path string) {
-	path, stop := exchangeUntil(t)
+func exchange(t *testing.T) (path string) { return exchangeOf(t, sabir.NewMux()) }
+
+// exchangeOf is one that has services of its own.
+func exchangeOf(t *testing.T, own sabir.Handler) (path string) {
+	path, stop := exchangeWith(t, own)
 	t.Cleanup(stop)
 	return path
 }
 
 // exchangeUntil is one that is there until it is stopped.
-func exchangeUntil(t *testing.T) (path string, stop func()) {
+func exchangeUntil(t *testing.T) (path string, stop func()) { return exchangeWith(t, sabir.NewMux()) }
+
+func exchangeWith(t *testing.T, own sabir.Handler) (path string, stop func()) {
 	path = filepath.Join(shortDir(t), "x.sock")
 	ln, err := transport.Listen(transport.Address{Scheme: "unix", Path: path}, nil)
 	if err != nil {
@@ -36,7 +41,7 @@ func exchangeUntil(t *testing.T) (path string, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- sabir.Serve(ctx, ln, sabir.NewMux(), &sabir.ServeOptions{
+		done <- sabir.Serve(ctx, ln, own, &sabir.ServeOptions{
 			Log: quiet, Grace: time.Millisecond,
 			Exports: sabir.NewExports(func(sabir.Caller, *idl.Service) (func(), error) { return nil, nil }),
 		})

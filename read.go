@@ -422,7 +422,7 @@ func (c *conn) readFailed(err error) {
 	case errors.Is(err, wire.ErrNoRoom):
 		c.refuse(tooMuch(), err)
 	default:
-		c.fail(err)
+		c.depart(err)
 	}
 }
 
@@ -447,7 +447,7 @@ func (c *conn) checkHangup() (again bool) {
 		return true
 	}
 	if known {
-		c.fail(errClosed)
+		c.depart(errClosed)
 		return false
 	}
 	for in := range c.served.all() {

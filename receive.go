@@ -86,7 +86,7 @@ func (c *conn) appendError(id wire.ID, e *wire.Error) {
 // request starts a call, or answers why not. c.mu is held, but not while a
 // handler runs.
 func (c *conn) request(m *wire.Message, mine bool) {
-	if c.stranger != nil && !c.stranger.admits(c, m) {
+	if c.stranger != nil && !c.stranger.admits(c, m) || c.broken != nil && !m.ID.IsZero() {
 		return
 	}
 	caller, e := c.admit(m)

@@ -243,9 +243,40 @@ func (c *conn) append(o *outbound, m *wire.Message, call *Call, part carried, no
 	if o != nil {
 		c.made.add(o.id, o)
 		c.move() // the answer has to be read
-	} else if part.by != nil {
-		c.notes = append(c.notes, part)
+	} else {
+		c.noteEnd = c.out.mark()
+		if part.by != nil {
+			c.notes = append(c.notes, part)
+		}
 	}
 	c.charge()
 	return nil
+}
+
+// seeOffTime is how long what was notified may take to be sent when the client is closed.
+const seeOffTime = time.Second
+
+// seeOff waits until that is on its way, since nobody would notice that it is not.
+func (c *conn) seeOff() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var late <-chan time.Time
+	for c.end == nil && c.broken == nil && c.out.progress.Load() < c.noteEnd {
+		if late == nil {
+			late = time.After(seeOffTime)
+		}
+		if c.out.written == nil {
+			c.out.written = make(chan struct{})
+		}
+		written := c.out.written
+		c.flushLater()
+		c.mu.Unlock()
+		select {
+		case <-written:
+			c.mu.Lock()
+		case <-late:
+			c.mu.Lock()
+			return
+		}
+	}
 }

@@ -38,6 +38,9 @@ func limitOf(err error) string {
 const (
 	// turnTime is how long a call that was refused waits while no other is answered.
 	turnTime = time.Second
+	// slotTime is for handlers that were told to stop, whose places are taken until they
+	// have, though their calls are answered. spec [B3]
+	slotTime = 10 * time.Millisecond
 	// maxTurns is how often one is sent again: a handler may refuse by these limits too.
 	maxTurns = 100
 )
@@ -53,7 +56,13 @@ func (c *conn) turn(ctx context.Context) bool {
 	if c.end != nil {
 		return true
 	}
-	if !slices.ContainsFunc(c.made.places, func(p place[outbound]) bool { return p.v != nil && p.v.window == NoWindow }) {
+	if c.late == 0 && !slices.ContainsFunc(c.made.places, func(p place[outbound]) bool { return p.v != nil && p.v.window == NoWindow }) {
+		c.mu.Unlock()
+		select {
+		case <-time.After(slotTime):
+		case <-ended:
+		}
+		c.mu.Lock()
 		return false
 	}
 	t, turn := &c.turns, make(chan struct{})

@@ -26,6 +26,7 @@ type output struct {
 	taken     int64           // bytes ever taken out of buf
 	blocked   []*inbound      // streams that wait until little waits
 	queued    []chan struct{} // and those who make calls, of whom one at a time is told
+	written   chan struct{}   // closed when something has been; nil: nobody waits for that
 
 	progress     atomic.Int64 // bytes ever written
 	seenProgress int64
@@ -136,6 +137,10 @@ func (o *output) dismiss() {
 // release wakes those who wait for a shorter queue.
 func (o *output) release() {
 	o.next()
+	if o.written != nil {
+		close(o.written)
+		o.written = nil
+	}
 	for i, in := range o.blocked {
 		in.wake()
 		o.blocked[i] = nil
@@ -316,23 +321,23 @@ func (c *conn) part(why error) {
 	}
 }
 
-// breakOff ends a connection that cannot be written to, with c.mu held. A
-// client reads first what the server has said before it closed: that is why.
+// breakOff ends a connection that cannot be written to, with c.mu held. What the other
+// side has said before it closed is read first: a client learns why, a server what it was
+// notified.
 func (c *conn) breakOff(err error) {
-	if c.t.Lends() { // and so tells what has gone: calls behind that were not sent
-		c.out.taken = c.out.progress.Load()
-	}
-	if !c.strict {
-		c.fail(err)
+	if c.broken != nil {
 		return
 	}
 	c.broken = err
+	if c.t.Lends() { // and so tells what has gone: calls behind that were not sent
+		c.out.taken = c.out.progress.Load()
+	}
 	c.out.drop(c)
 	c.role.arm()
 	time.AfterFunc(time.Second, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.fail(err)
+		c.depart(err)
 	})
 }
 

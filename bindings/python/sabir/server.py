@@ -115,7 +115,7 @@ class ServerCore:
 
     def call_up(self) -> None:
         """Begins with those that wait and have room."""
-        while self.line and self.notes < LIMITS["in_flight"] and not self.closing:
+        while self.line and self.notes < LIMITS["in_flight"]:
             run, size, since = self.line.popleft()
             self.waiting -= size
             self.moved = True
@@ -454,9 +454,8 @@ class ServerCore:
             run.end()
 
     def close(self) -> None:
-        """The connection is gone: handlers are told to stop. [O7]"""
+        """The connection is gone: handlers are told to stop, but those of notifications. [O7]"""
         self.closing = True
-        self.line.clear()
         self.stats.connections -= 1
         for run in list(self.calls.values()):
             self._over(run)

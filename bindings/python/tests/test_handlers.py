@@ -152,6 +152,7 @@ class Handlers(Serving):
             for n in range(1000):
                 c.notify("slow.gate", n=n)
             self.assertEqual(c.call("slow.passed", timeout=15)["list"], list(range(128)))
+        with sabir.connect("slow") as c:  # that who notified has left ends nothing [O7]
             c.call("slow.release")
             wait_for(lambda: len(c.call("slow.passed")["list"]) == 1000)
             self.assertEqual(c.call("slow.passed")["list"], list(range(1000)))
