@@ -133,6 +133,22 @@ func Since(version string) MemberOption {
 	return func(m *member) error { m.desc.Since = version; return nil }
 }
 
+// Rings is how many values of its params a topic, state or table may have that only its
+// listeners keep in use, 1 or more; who comes with one more is refused, rpc.Busy. Each may
+// take a mebibyte, the ring of a topic. Default: 1024. spec/limits.md
+func Rings(n int) MemberOption {
+	return func(m *member) error {
+		if !m.desc.Kind.Subscribed() {
+			return fmt.Errorf("rings are for topics, states and tables")
+		}
+		if n < 1 {
+			return fmt.Errorf("%d rings: there is one at least", n)
+		}
+		m.rings = n
+		return nil
+	}
+}
+
 // Accept is asked before a subscription, or a plain request, to a topic, state
 // or table begins; its error refuses it. P is the type of the member's params.
 // A nil function refuses nobody.

@@ -61,9 +61,11 @@ func TestDeclarations(t *testing.T) {
 		"no struct": func() {
 			sabir.Method(sabir.NewService("s", "1", ""), "a", func(context.Context, int) (sabir.None, error) { return sabir.None{}, nil })
 		},
-		"no such type":   func() { sabir.NewTopic[chan int, sabir.None](sabir.NewService("s", "1", ""), "t") },
-		"after serving":  func() { s := sabir.NewService("s", "1", ""); s.Describe(); sabir.Method(s, "a", method) },
-		"readonly topic": func() { sabir.NewTopic[int, sabir.None](sabir.NewService("s", "1", ""), "t", sabir.Readonly) },
+		"no such type":      func() { sabir.NewTopic[chan int, sabir.None](sabir.NewService("s", "1", ""), "t") },
+		"after serving":     func() { s := sabir.NewService("s", "1", ""); s.Describe(); sabir.Method(s, "a", method) },
+		"rings of a method": func() { sabir.Method(sabir.NewService("s", "1", ""), "a", method, sabir.Rings(1)) },
+		"no rings":          func() { sabir.NewTopic[int, sabir.None](sabir.NewService("s", "1", ""), "t", sabir.Rings(0)) },
+		"readonly topic":    func() { sabir.NewTopic[int, sabir.None](sabir.NewService("s", "1", ""), "t", sabir.Readonly) },
 	} {
 		t.Run(what, func(t *testing.T) {
 			defer func() {

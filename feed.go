@@ -1,6 +1,7 @@
 package sabir
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"reflect"
@@ -20,7 +21,7 @@ import (
 const (
 	// lingerTime is how long interest outlasts its last subscriber. spec [S15]
 	lingerTime = 60 * time.Second
-	// maxFeeds bounds the params values that subscribers alone keep alive.
+	// maxFeeds bounds the params values that subscribers alone keep alive, by default.
 	maxFeeds = 1024
 	// maxKey bounds params, in CBOR: each value in use is kept. spec/limits.md
 	maxKey = 4 << 10
@@ -29,6 +30,7 @@ const (
 // feeds is all of one member's.
 type feeds struct {
 	m      *member
+	most   int // params values that subscribers alone keep alive
 	item   *codec.Codec
 	fresh  func(params reflect.Value) (source, error)
 	linger time.Duration
@@ -69,7 +71,7 @@ type feed struct {
 // newFeeds declares a member with an audience.
 func newFeeds(s *Service, kind idl.MemberKind, name string, item, params reflect.Type, opts []MemberOption, fresh func(reflect.Value) (source, error)) *feeds {
 	m := declare(s, kind, name, params, opts)
-	fs := &feeds{m: m, fresh: fresh, all: make(map[string]*feed), listen: m.listen}
+	fs := &feeds{m: m, most: cmp.Or(m.rings, maxFeeds), fresh: fresh, all: make(map[string]*feed), listen: m.listen}
 	fs.item = s.item(m, item)
 	return fs
 }
@@ -200,7 +202,7 @@ func (fs *feeds) rest(f *feed) {
 	if f.audience > 0 || f.busy > 0 || f.held || f.timer != nil {
 		return
 	}
-	if fs.linger == 0 || !f.heard || fs.idle > maxFeeds {
+	if fs.linger == 0 || !f.heard || fs.idle > fs.most {
 		// No interest was ever there to outlast, or no room is left for it.
 		if fs.linger > 0 || f.source.end() {
 			fs.remove(f)
@@ -282,8 +284,8 @@ func (fs *feeds) join(ctx context.Context, call *Call) (*feed, error) {
 func (fs *feeds) seat(key string, params reflect.Value, method string) (*feed, error) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if fs.all[key] == nil && fs.idle >= maxFeeds && !fs.vacate() {
-		return nil, busy("rings", "over %d params values of %s in use", maxFeeds, method)
+	if fs.all[key] == nil && fs.idle >= fs.most && !fs.vacate() {
+		return nil, busy("rings", "over %d params values of %s in use", fs.most, method)
 	}
 	f, err := fs.get(key, params)
 	if err != nil {

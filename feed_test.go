@@ -194,12 +194,19 @@ func TestReset(t *testing.T) {
 	})
 }
 
-// The number of params values that subscribers alone keep alive is limited.
+// The number of params values that subscribers alone keep alive is limited, to what the
+// program says.
 // clause: B3
 func TestRings(t *testing.T) {
+	t.Run("default", func(t *testing.T) { fillRings(t, 1024) })
+	t.Run("less", func(t *testing.T) { fillRings(t, 3, sabir.Rings(3)) })
+	t.Run("more", func(t *testing.T) { fillRings(t, 1500, sabir.Rings(1500)) })
+}
+
+func fillRings(t *testing.T, places int, opts ...sabir.MemberOption) {
 	synctest.Test(t, func(t *testing.T) {
 		svc := sabir.NewService("chat", "1", "")
-		sabir.NewTopic[said, roomParams](svc, "said")
+		sabir.NewTopic[said, roomParams](svc, "said", opts...)
 		up := make(chan error)
 		subscribe := func(ctx context.Context, c *sabir.Client, room int) error {
 			go func() {
@@ -211,7 +218,7 @@ func TestRings(t *testing.T) {
 			}()
 			return <-up
 		}
-		const places, each = 1024, 256
+		const each = 256
 		ctx, leave := context.WithCancel(t.Context())
 		var clients []*sabir.Client
 		for room := range places {
@@ -227,7 +234,7 @@ func TestRings(t *testing.T) {
 		if err := subscribe(t.Context(), c, places); !errors.Is(err, sabir.ErrBusy) {
 			t.Errorf("one more: %v", err)
 		}
-		if err := subscribe(t.Context(), c, 7); err != nil {
+		if err := subscribe(t.Context(), c, places-1); err != nil {
 			t.Error(err)
 		}
 		leave()

@@ -38,6 +38,7 @@ type member struct {
 	errors  []*declaredError
 	accept  func(ctx context.Context, params reflect.Value) error
 	listen  func(params reflect.Value, listening bool)
+	rings   int // 0: the default
 	history any // a History of the topic's types; nil: none
 	handle  func(ctx context.Context, call *Call, sink Sink) (Body, error)
 }

@@ -45,6 +45,8 @@ def _present(v: Any) -> Any:
 class Feed:
     """What is common to the three: the subscribers of each params value."""
 
+    max_rings = MAX_RINGS  # so many values of the params may be in use by who listens
+
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.item: Codec = Codec()
@@ -55,9 +57,9 @@ class Feed:
 
     def add(self, reader: "Reader") -> None:
         readers = self.by_key.setdefault(reader.key, set())
-        if not readers and len(self.by_key) > MAX_RINGS:
+        if not readers and len(self.by_key) > self.max_rings:
             del self.by_key[reader.key]
-            raise Busy(f"over {MAX_RINGS} values of the params are listened to", {"limit": "rings"})
+            raise Busy(f"over {self.max_rings} values of the params are listened to", {"limit": "rings"})
         readers.add(reader)
         if len(readers) == 1:
             self._hear(True, reader)
@@ -167,11 +169,11 @@ class Topic(Feed, Generic[T]):
     def open(self, key: str) -> Ring:
         ring = self._ring(key)
         if ring is None:
-            if len(self.rings) >= MAX_RINGS:
+            if len(self.rings) >= self.max_rings:
                 for k in [k for k in self.rings if self._ring(k) is None]:
                     self.rings.pop(k, None)
-            if len(self.rings) >= MAX_RINGS:
-                raise Busy(f"over {MAX_RINGS} values of the params are listened to", {"limit": "rings"})
+            if len(self.rings) >= self.max_rings:
+                raise Busy(f"over {self.max_rings} values of the params are listened to", {"limit": "rings"})
             ring = self.rings[key] = Ring()
         return ring
 

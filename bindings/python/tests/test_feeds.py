@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unittest
-from typing import Any, Callable, List
+from typing import Any, Callable, List, Tuple
 
 from support import root  # noqa: F401
 
@@ -11,10 +11,12 @@ import sabir
 from sabir.feeds import Feed, Reader, StateReader, TableReader, TopicReader
 
 
+def wake() -> None:
+    pass
+
+
 def readers(feed: Feed) -> List[Callable[[], Reader]]:
     """Ways to listen to a feed."""
-    def wake() -> None:
-        pass
     if isinstance(feed, sabir.Topic):
         topic = feed
         return [lambda: TopicReader(topic, {"room": "r"}, wake, None), lambda: TopicReader(topic, {"room": "r"}, wake, ("old", 3))]
@@ -51,6 +53,22 @@ class Listeners(unittest.TestCase):
                     with self.assertLogs("sabir", "ERROR"):
                         reader.close()
                     self.assertEqual((feed.listeners(room="r"), heard), (0, [True, False]))
+
+    def test_rings(self) -> None:
+        """How many values of the params are in use is up to the program."""
+        s = sabir.Service("feeds")
+        topic, state, table = s.topic("t", int, {"n": int}), s.state("s", int, {"n": int}), s.table("u", int, {"n": int})
+        ways: List[Tuple[Feed, Callable[[int], Reader]]] = [
+            (topic, lambda n: TopicReader(topic, {"n": n}, wake, None)), (state, lambda n: StateReader(state, {"n": n}, wake)),
+            (table, lambda n: TableReader(table, {"n": n}, wake))]
+        for feed, listen in ways:
+            with self.subTest(type(feed).__name__):
+                feed.max_rings = 3
+                listening = [listen(n) for n in range(3)]
+                with self.assertRaises(sabir.Busy):
+                    listen(3)
+                feed.max_rings = 4
+                listening.append(listen(3))
 
 
 if __name__ == "__main__":
