@@ -45,8 +45,8 @@ func handle(ctx context.Context, h Handler, call Call, out any) error {
 }
 
 // Notify calls a method without hearing what becomes of it: it is done also if the caller
-// leaves at once. It waits only while the other side reads more slowly than is sent, and
-// no longer than ctx lasts.
+// leaves at once, for which it then has a minute. It waits only while the other side reads
+// more slowly than is sent, and no longer than ctx lasts.
 func Notify(ctx context.Context, h Handler, method string, params any) error {
 	call, err := newCall(ctx, method, params, NoWindow)
 	if err != nil {

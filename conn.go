@@ -61,6 +61,7 @@ type conn struct {
 	held      int                   // bytes that hold has counted
 	draining  bool
 	offers    bool  // services, with rpc.export
+	leaving   bool  // only what was notified is left, and not for long
 	goneAway  bool  // the peer sent rpc.goaway
 	refused   error // what the peer said to no call in particular
 	lossy     bool  // it was told that notifications were lost
@@ -191,7 +192,7 @@ func (c *conn) fail(why error) {
 
 // depart is for a peer that is gone altogether, who waits for no answers. What it has
 // notified is done all the same: nobody would have waited for that. The connection lasts
-// until then, and is counted. c.mu is held. spec [O7]
+// until then, within leaveTime, and is counted. c.mu is held. spec [O7]
 func (c *conn) depart(why error) {
 	if len(c.notified) == 0 || c.offers || c.end != nil {
 		c.fail(why)
@@ -265,10 +266,22 @@ func (c *conn) settle() {
 	if c.end != nil || !c.eof && !c.draining {
 		return
 	}
-	if c.running == 0 && c.subs == 0 && (c.broken != nil || !c.out.busy()) {
+	switch sent := c.broken != nil || !c.out.busy(); {
+	case c.running == 0 && c.subs == 0 && sent:
 		c.fail(errClosed)
+	case c.eof && !c.leaving && sent && c.served.none() && len(c.notified) > 0:
+		c.leaving = true
+		time.AfterFunc(leaveTime, func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.fail(errClosed)
+		})
 	}
 }
+
+// leaveTime is how long what was notified may take where nothing else is left of a
+// connection: a handler that waits for ever would keep it for ever. spec [O7]
+const leaveTime = time.Minute
 
 // drain asks the peer to go elsewhere and ends the connection when its calls
 // are answered. spec [O9]

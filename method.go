@@ -16,9 +16,9 @@ type None = struct{}
 
 // Method declares a method: In and Out are structs. The function may be called
 // by many goroutines at once; its context ends when the caller cancels, when
-// the time is up or when the caller is gone, unless he only notified. The params
-// are its own, to keep and to change, and what it returned is not changed any
-// more, since large bytes are sent from where they are.
+// the time is up or when the caller is gone, if he only notified a minute after
+// that. The params are its own, to keep and to change, and what it returned is
+// not changed any more, since large bytes are sent from where they are.
 func Method[In, Out any](s *Service, name string, f func(context.Context, In) (Out, error), opts ...MemberOption) {
 	m := declare(s, idl.Method, name, reflect.TypeFor[In](), opts)
 	out, err := codec.Of(reflect.TypeFor[Out]())

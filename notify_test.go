@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sabir-ipc/sabir"
@@ -92,6 +93,23 @@ func TestNotifyAndLeave(t *testing.T) {
 			road.done(t, clients*each)
 		})
 	}
+}
+
+// But not for ever: a handler that waits for what never comes is told after a minute.
+// clause: O7
+func TestNotifyAndLeaveForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newErrand()
+		s := serveBubble(e.service(), nil)
+		s.say(t, `{"method":"errand.run"}`)
+		<-e.began
+		start := time.Now()
+		s.Close()
+		if err := <-e.ended; err != context.Canceled || time.Since(start).Round(time.Second) != time.Minute {
+			t.Errorf("told %v after %v", err, time.Since(start))
+		}
+		s.end(t)
+	})
 }
 
 // They are told when the server stops, like all others.

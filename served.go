@@ -43,6 +43,8 @@ func (s *served) remove(in *inbound) {
 	}
 }
 
+func (s *served) none() bool { return s.numbered.n == 0 && len(s.named) == 0 }
+
 func (s *served) clear() {
 	s.numbered = numbered[inbound]{}
 	clear(s.named)

@@ -226,6 +226,10 @@ func TestCase22NotificationsThatFail(t *testing.T) {
 		l.say(ping)
 		l.hears(pong)
 	}
+	for _, end := range []string{`{"id":3,"method":"probe.release","params":{"name":"x"}}`, `{"id":3,"method":"probe.publish","params":{"name":"a","times":1}}`} {
+		l.say(end)
+		l.hears(`{"id":3,"result":{`)
+	}
 }
 
 // Case 23: a batch, as the first and as a later message.
