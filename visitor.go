@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -19,13 +20,14 @@ type Visitor struct {
 	net.Conn
 	door     *Door
 	t        *transport.Conn
-	leave    func(auth.Outcome) // of the gate; counts once
 	deadline time.Time
 	clock    *time.Timer // nil: the caller need not prove anything
 
 	kernel *Caller // whom the kernel or TLS names, nil: nobody
 
 	mu      sync.Mutex
+	leave   func(auth.Outcome) // of the gate; counts once
+	from    netip.Addr         // for whom the request was passed on; zero: for who connected
 	account *account
 	ids     []string        // of the credentials shown, each of which ends the visit
 	who     auth.Credential // the last of them
@@ -39,6 +41,46 @@ func (v *Visitor) Transport() string { return v.t.Peer().Transport }
 func (v *Visitor) secure() bool {
 	p := v.t.Peer()
 	return p.Transport != "tcp" || p.Remote.Addr().IsLoopback()
+}
+
+// PassedOn says that the next request comes from an address, by a proxy on this machine:
+// whoever is there is then let in or kept out, and owes for failing, and not the proxy by
+// which all others come as well. It changes nothing where no proxy on this machine has
+// connected. The error is an [*Error], rpc.Busy: the address is kept out. spec [K4]
+func (v *Visitor) PassedOn(from netip.Addr) error {
+	if !from.IsValid() || !v.t.Peer().Remote.Addr().IsLoopback() {
+		return nil
+	}
+	leave, err := v.door.server.gate.Enter(from)
+	if err != nil {
+		v.door.server.tell(from, slog.LevelWarn, err.Error())
+		return busy("strangers", "too many failures, or too many at once, from your address; try again later")
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.from = from
+	if v.kernel != nil || len(v.ids) > 0 {
+		leave(auth.Answered) // the connection has left the gate, by whoever it was
+		return nil
+	}
+	v.leave(auth.Left)
+	v.leave = leave
+	return nil
+}
+
+// source is who owes for failures. v.mu is held.
+func (v *Visitor) source() netip.Addr {
+	if v.from.IsValid() {
+		return v.from
+	}
+	return v.t.Peer().Remote.Addr()
+}
+
+// left tells the gate how it ended.
+func (v *Visitor) left(o auth.Outcome) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.leave(o)
 }
 
 // Known reports whether it is known who is there, without a bearer or by an
@@ -83,17 +125,23 @@ func (v *Visitor) failed(err error) error {
 	level := slog.LevelError // our own fault
 	if errors.Is(err, auth.ErrRefused) {
 		level = slog.LevelInfo
-		v.leave(auth.Failed)
 		v.mu.Lock()
-		again := len(v.ids) > 0 // the gate was left by an earlier one, which must not make this one free
+		v.leave(auth.Failed)
+		again, from := len(v.ids) > 0, v.source() // the gate was left by an earlier one, which must not make this one free
 		v.mu.Unlock()
-		if from := v.t.Peer().Remote.Addr(); again && from.IsValid() {
+		if again && from.IsValid() {
 			if leave, err := v.door.server.gate.Enter(from); err == nil {
 				leave(auth.Failed)
 			}
 		}
 	}
-	v.door.Log().Log(v.door.Base(), level, "sabir: "+err.Error(), "peer", v.t.Peer().Remote)
+	attrs := []any{"peer", v.t.Peer().Remote}
+	v.mu.Lock()
+	if v.from.IsValid() {
+		attrs = append(attrs, "for", v.from)
+	}
+	v.mu.Unlock()
+	v.door.Log().Log(v.door.Base(), level, "sabir: "+err.Error(), attrs...)
 	return v.denied()
 }
 
@@ -132,18 +180,18 @@ func (v *Visitor) enter(who auth.Credential) error {
 
 // Answered says that the request asked only for what everybody may see, which
 // costs its source nothing.
-func (v *Visitor) Answered() { v.leave(auth.Answered) }
+func (v *Visitor) Answered() { v.left(auth.Answered) }
 
 // late ends a visit of somebody who did not say in time who it is.
 func (v *Visitor) late() {
-	v.leave(auth.TimedOut)
+	v.left(auth.TimedOut)
 	v.Close()
 }
 
 // Close ends the visit.
 func (v *Visitor) Close() error {
 	v.release()
-	v.leave(auth.Left)
+	v.left(auth.Left)
 	return v.Conn.Close()
 }
 
@@ -209,7 +257,10 @@ func (v *Visitor) Attach(rw io.ReadWriteCloser, caller *Caller, welcomed func())
 		if deadline.IsZero() { // on a unix socket, where this one request is somebody else's
 			deadline = time.Now().Add(auth.GateTime)
 		}
-		st := &stranger{server: s, exchange: auth.NewBearerExchange(s.store), leave: v.leave, needs: auth.Bearer, welcomed: welcomed}
+		v.mu.Lock()
+		leave := v.leave
+		v.mu.Unlock()
+		st := &stranger{server: s, exchange: auth.NewBearerExchange(s.store), leave: leave, needs: auth.Bearer, welcomed: welcomed}
 		if !v.secure() {
 			st.exchange, st.needs = auth.NewExchange(s.store, nil), auth.MechanismFor(nil)
 		}

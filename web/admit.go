@@ -3,6 +3,7 @@ package web
 import (
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 )
 
@@ -96,6 +97,22 @@ func (v *visit) passedOn() bool {
 		}
 	}
 	return false
+}
+
+// from is where a proxy says that a request comes from, the zero Addr if it does not. What others than the last proxy
+// say stands before that, and may be anything.
+func (v *visit) from() netip.Addr {
+	all := v.r.Header["X-Forwarded-For"]
+	if len(all) == 0 {
+		return netip.Addr{}
+	}
+	last := all[len(all)-1]
+	last = strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
+	if at, err := netip.ParseAddrPort(last); err == nil {
+		return at.Addr()
+	}
+	at, _ := netip.ParseAddr(strings.Trim(last, "[]"))
+	return at
 }
 
 // bearer is what the request shows; ok is false if it shows something else.

@@ -257,3 +257,41 @@ func (s *served) through(at string) *sabir.DialOptions {
 	}
 	return opts
 }
+
+// Who fails behind a proxy of this machine is kept out by his address, and not the proxy with all others.
+//
+// clause: K4
+func TestNginxKeepsOutWhoFails(t *testing.T) {
+	s := serve(t, probe.New(), &web.Options{Hosts: []string{"lounge.example"}})
+	at := nginx(t, s, freePort(t), "")
+	ask := func(from, token string) int {
+		t.Helper()
+		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+		client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "tcp", at)
+		}}}
+		defer client.CloseIdleConnections()
+		r, _ := http.NewRequestWithContext(t.Context(), "GET", "http://lounge.example/probe.echo?text=x", nil)
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("X-Forwarded-For", "192.0.2.7") // whom this does not harm
+		answer, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		return answer.StatusCode
+	}
+	for n, want := range []int{401, 401, 401, 401, 429} {
+		if got := ask("127.0.0.2", "laptop.wrong"); got != want {
+			t.Errorf("wrong token %d: %d, not %d", n+1, got, want)
+		}
+	}
+	if got := ask("127.0.0.2", s.token); got != 429 {
+		t.Errorf("then the right one: %d", got)
+	}
+	for range 20 {
+		if got := ask("127.0.0.3", s.token); got != 200 {
+			t.Fatalf("somebody else: %d", got)
+		}
+	}
+}

@@ -169,6 +169,10 @@ func (h *house) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		v.refuse(refused)
 		return
 	}
+	if err := v.visitor.PassedOn(v.from()); err != nil {
+		v.fail(err)
+		return
+	}
 	defer func() { v.visitor.Hold(-v.held) }()
 	v.route()
 }
