@@ -44,6 +44,9 @@ type hub struct {
 	onward   []*onward
 	monitors monitors
 
+	admitted sync.Mutex         // guards rows
+	rows     map[string]Service // of services that are let in and cannot be called yet
+
 	dir  string          // of its socket
 	path bool            // that is its address, and so the others are beside it
 	ctx  context.Context // ends with the hub
@@ -69,7 +72,7 @@ type Service struct {
 // connects calls them. Each service has a socket of its own name as well, where
 // none is in the way. Errors are those of [sabir.ListenAndServe].
 func Serve(ctx context.Context, opts *Options) error {
-	h := &hub{}
+	h := &hub{rows: make(map[string]Service)}
 	if opts != nil {
 		h.opts = *opts
 	}
@@ -189,9 +192,14 @@ func (h *hub) admit(c sabir.Caller, s *idl.Service) (release func(), err error) 
 	} else {
 		row.Socket, closeSocket = &path, closer
 	}
-	h.services.Set(sabir.None{}, s.Name, row)
+	h.admitted.Lock()
+	defer h.admitted.Unlock()
+	h.rows[s.Name] = row // shown by changed, when it can be called
 	return func() {
+		h.admitted.Lock()
+		delete(h.rows, s.Name)
 		h.services.Delete(sabir.None{}, s.Name)
+		h.admitted.Unlock()
 		h.traffic.gone(s.Name)
 		closeSocket()
 	}, nil

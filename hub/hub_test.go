@@ -3,6 +3,7 @@ package hub_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -179,5 +180,42 @@ func TestHubRefuses(t *testing.T) {
 	err := sabir.Export(t.Context(), filepath.Join(dir, "hub.sock"), probe.New(), nil)
 	if !errors.Is(err, sabir.ErrDenied) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What the table of services shows can be called at once.
+func TestHubShowsWhatCanBeCalled(t *testing.T) {
+	dir := run(t, hub.Options{})
+	c := dial(t, dir, "hub")
+	ctx, cancel := context.WithCancel(t.Context())
+	seen := make(chan string)
+	go func() {
+		defer close(seen)
+		for e, err := range sabir.Watch[hub.Service](ctx, dial(t, dir, "hub"), "hub.services", nil, nil) {
+			if err != nil {
+				return
+			}
+			if e.Kind != sabir.Changed {
+				continue
+			}
+			select {
+			case seen <- e.Key:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	var all sync.WaitGroup
+	defer func() { cancel(); all.Wait() }()
+	for i := range 300 {
+		s := sabir.NewService(fmt.Sprintf("s%d", i), "1.0", "")
+		sabir.Method(s, "nothing", func(context.Context, sabir.None) (sabir.None, error) { return sabir.None{}, nil })
+		all.Go(func() {
+			sabir.Export(ctx, filepath.Join(dir, "hub.sock"), s, &sabir.ExportOptions{DialOptions: sabir.DialOptions{Log: quiet}})
+		})
+		name := <-seen
+		if _, err := sabir.Do[sabir.None](ctx, c, name+".nothing", nil); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -27,8 +27,16 @@ const (
 	firstWait, lastWait = 500 * time.Millisecond, 15 * time.Second
 )
 
-// changed has the others told that something came or went. It never waits.
+// changed has the others told that something came or went, and shows what came.
 func (h *hub) changed() {
+	h.admitted.Lock()
+	for name, row := range h.rows {
+		if h.exported(name) != nil {
+			delete(h.rows, name)
+			h.services.Set(sabir.None{}, name, row)
+		}
+	}
+	h.admitted.Unlock()
 	for _, w := range h.onward {
 		select {
 		case w.changes <- struct{}{}:
