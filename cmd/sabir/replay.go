@@ -19,15 +19,15 @@ func (a *app) replayCommand() *cobra.Command {
 		Use: "replay FILE", Short: "make the calls of a conversation again, and compare",
 		Long: `Make the calls of FILE, which sabir record has written, at the services that
 they name or at -a ADDRESS, each when the one before it has been answered, and
-compare what comes with what came then. One that others overtook then is not
-waited for longer than it takes to see that it waits. Each difference is a line
-with that of the file. The exit status is 1 if there is any.
+compare what comes with what came then. A call that others overtook then is
+waited for in its place, and holds up the next ones for a moment only. Each
+difference is a line with that of the file. The exit status is 1 if there is any.
 
 What may differ is marked in FILE: "$_" stands for any value, and so does what
-the hub masked, "(sensitive)"; a call with such params is not made, but told.
-Of a topic, a state or a table that is watched nothing is compared but that it
-is live, and of what a topic answers, or who was given up, nothing but that it
-is not refused.`,
+the hub has masked, "(sensitive)"; a call with such params is not made, but
+told. Of a topic, state or table that is watched nothing is compared but that it
+is live; of what a topic answers, and of a call that was given up, nothing but
+that it is not refused.`,
 		Example: "  sabir replay chat.talk\n  sabir -a ./next.sock replay chat.talk",
 		Args:    takes(1, 1, "FILE"),
 		RunE: func(c *cobra.Command, words []string) error {
