@@ -25,9 +25,14 @@ type merger struct {
 	desc  *idl.Member
 	start func(f func()) bool // in a goroutine that whoever owns h waits for; false: h has ended
 
-	mu  sync.Mutex
-	all map[string]*shared // by params
+	mu   sync.Mutex
+	all  map[string]*shared // by params
+	vast map[string]bool    // those whose rows take more than maxShared: subscriptions to them are not merged
 }
+
+// maxShared is how many bytes the rows of a table that is merged may take: they are kept
+// here, and whoever offers it may have any number of them.
+const maxShared = 64 << 20
 
 // shared is the one subscription for some params.
 type shared struct {
@@ -106,7 +111,7 @@ func (m *merger) join(call *Call) (*shared, error) {
 	case s != nil:
 	case call.Since != nil: // nothing was kept here that it could go on from
 		return nil, nil
-	case len(key) > maxKey || len(m.all) >= maxFeeds:
+	case len(key) > maxKey || len(m.all) >= maxFeeds || m.vast[string(key)]:
 		return nil, nil
 	default:
 		if s = m.begin(call, string(key)); s == nil {
@@ -148,6 +153,16 @@ func (m *merger) begin(call *Call, params string) *shared {
 	}
 	m.all[params] = s
 	return s
+}
+
+// alone notes that subscriptions to some params are their callers' own.
+func (m *merger) alone(params string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.vast == nil || len(m.vast) >= maxFeeds {
+		m.vast = make(map[string]bool)
+	}
+	m.vast[params] = true
 }
 
 // errEndedWell is of a subscription that the service ends with a result.
@@ -242,6 +257,10 @@ func (s *shared) Item(it Item) error {
 	case s.rows != nil:
 		delete(s.old, it.Key)
 		s.rows.set(it.Key, e)
+		if s.rows.taken() > maxShared {
+			s.m.alone(s.params)
+			return busy("rows", "over %d bytes of %s to keep for all", maxShared, s.desc.Name)
+		}
 	case s.cell != nil:
 		s.cell.set(e)
 	case s.ring != nil && !s.ring.relay(it.Seq, e):

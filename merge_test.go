@@ -342,3 +342,59 @@ func TestMergeOfMisfits(t *testing.T) {
 		}
 	}
 }
+
+// A table that takes more than is to be kept for others is passed on to each who
+// subscribes, also where it was smaller at first.
+//
+// clause: U9
+func TestMergeOfVastTables(t *testing.T) {
+	path := exchange(t)
+	s := sabir.NewService("store", "1", "")
+	files := sabir.NewTable[parcel, sabir.None](s, "files", sabir.Common)
+	offered(t, path, s)
+	const rows, each = 36, 2 << 20
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	up, full := make(chan bool, 100), make(chan bool, 100)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	for range 2 {
+		c := dial(t, path, sabir.DialOptions{CBOR: true})
+		all.Go(func() {
+			has := make(map[string]bool)
+			for e, err := range sabir.Watch[parcel](ctx, c, "store.files", nil, nil) {
+				switch {
+				case err != nil:
+					if ctx.Err() == nil {
+						t.Error(err)
+					}
+					return
+				case e.Kind == sabir.Up:
+					up <- true
+				case e.Kind == sabir.Down:
+					clear(has)
+				case e.Kind == sabir.Changed:
+					if has[e.Key] = true; len(has) == rows {
+						full <- true
+					}
+				}
+			}
+		})
+	}
+	<-up
+	<-up
+	if n := files.Listeners(sabir.None{}); n != 1 {
+		t.Errorf("%d listen", n)
+	}
+	for i := range rows {
+		if err := files.Set(sabir.None{}, fmt.Sprint(i), parcel{Data: make([]byte, each)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-full
+	<-full
+	if n := files.Listeners(sabir.None{}); n != 2 {
+		t.Errorf("%d listen in the end", n)
+	}
+}

@@ -102,6 +102,7 @@ type rows struct {
 	all     map[string]*encoded
 	readers map[*backlog]struct{}
 	over    bool // they are forgotten, and take no row any more
+	bytes   int  // that keys and rows take
 }
 
 func newRows() *rows {
@@ -119,19 +120,45 @@ func (r *rows) end() bool {
 func (r *rows) set(key string, e encoded) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if old := r.all[key]; r.over || old != nil && old.same(&e) {
-		return !r.over
+	if r.over {
+		return false
+	}
+	old := r.all[key]
+	if old != nil {
+		r.bytes -= len(key) + old.size() // before it is written anew, to be compared
+		if old.same(&e) {
+			r.bytes += len(key) + old.size()
+			return true
+		}
 	}
 	r.all[key] = &e
+	r.bytes += len(key) + e.size()
 	r.changed(key)
 	return true
+}
+
+// in is the value of a row, with r.mu held.
+func (r *rows) in(e *encoded, enc wire.Encoding) Body {
+	before := e.size()
+	body := e.in(enc)
+	r.bytes += e.size() - before
+	return body
+}
+
+// taken is how many bytes the rows take.
+func (r *rows) taken() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.bytes
 }
 
 func (r *rows) delete(key string) (ok, last bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, ok = r.all[key]; ok {
+	var old *encoded
+	if old, ok = r.all[key]; ok {
 		delete(r.all, key)
+		r.bytes -= len(key) + old.size()
 		r.changed(key)
 	}
 	return ok, len(r.all) == 0
@@ -160,7 +187,7 @@ func (r *rows) list() (Body, error) {
 	defer r.mu.Unlock()
 	var l listBody
 	for _, key := range slices.Sorted(maps.Keys(r.all)) {
-		row, _ := r.all[key].in(wire.JSON).Value()
+		row, _ := r.in(r.all[key], wire.JSON).Value()
 		entry, err := BodyOf(&rowResult{key, row})
 		if err == nil {
 			err = l.add(entry)
@@ -234,7 +261,7 @@ func (r *rows) next(b *backlog, enc wire.Encoding) (it Item, ok bool) {
 			b.snapshot--
 		}
 		if row := r.all[key]; row != nil {
-			return Item{Key: key, Keyed: true, Value: row.in(enc)}, true
+			return Item{Key: key, Keyed: true, Value: r.in(row, enc)}, true
 		}
 		if !inSnapshot {
 			return Item{Key: key, Keyed: true, Gone: true}, true
