@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { Demo, Relay, World, stop } from '../foreign/daemon.mjs'
-import { launch, site } from './sites.mjs'
+import { below, launch, site } from './sites.mjs'
 
 const world = new World()
 let app, daemon, relay, browser, token
@@ -96,6 +96,28 @@ describe('Chromium', { timeout: 300_000 }, () => {
     assert.deepEqual(wrong, [])
     await page.close()
     await stop(child, 'SIGINT')
+  })
+
+  test('the page below a path of a proxy', async (t) => {
+    const proxy = await below('/api/', () => daemon.port)
+    t.after(() => proxy.end())
+    const page = await browser.page()
+    const wrong = faults(page)
+    await page.goto(`http://127.0.0.1:${proxy.port}/api/#t=${token}`)
+    await page.locator('#state[data-state=connected]').waitFor()
+    const line = page.locator('[id="lounge.say"] .line code')
+    assert.match(await line.textContent(), /http:\/\/127\.0\.0\.1:\d+\/api\/lounge\.say$/)
+    await page.getByRole('link', { name: 'Docs' }).click()
+    await page.locator('[id="lounge.NoSuchRoom"]').waitFor()
+    assert.match(page.url(), /\/api\/docs$/)
+    const said = await page.evaluate(async (token) => {
+      const { connect } = await import('/api/sabir.js')
+      const lounge = connect(new URL('.', location.href), { token })
+      return lounge.call('rpc.ping')
+    }, token)
+    assert.deepEqual(said, {})
+    assert.deepEqual(wrong, [])
+    await page.close()
   })
 
   test('the chat page of docs/web.md', async () => {

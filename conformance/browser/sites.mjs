@@ -1,7 +1,7 @@
 // What the tests in a browser share: the browser, and sites of others, whose names all mean this machine.
 
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, request } from 'node:http'
 import { mkdtempSync, rmSync } from 'node:fs'
 import net from 'node:net'
 import os from 'node:os'
@@ -43,6 +43,34 @@ export async function site(pages) {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return { port: server.address().port, end: () => { server.closeAllConnections(); server.close() } }
+}
+
+// A proxy that has what is at a port below a path.
+export async function below(path, to) {
+  const ask = (asked) => ({ port: to(), host: '127.0.0.1', method: asked.method, path: asked.url.replace(path, '/'), headers: asked.headers })
+  const open = new Set()
+  const server = createServer((near, response) => {
+    if (!near.url.startsWith(path)) return response.writeHead(404).end()
+    near.pipe(request(ask(near), (far) => far.pipe(response.writeHead(far.statusCode, far.headers))))
+  })
+  server.on('upgrade', (near, socket) => {
+    if (!near.url.startsWith(path)) return socket.destroy()
+    request(ask(near)).end().on('upgrade', (far, onto) => {
+      socket.write(['HTTP/1.1 101 Switching Protocols', ...Object.entries(far.headers).map(([k, v]) => `${k}: ${v}`)].join('\r\n') + '\r\n\r\n')
+      for (const end of [socket, onto]) open.add(end.on('error', () => {}))
+      socket.pipe(onto).pipe(socket)
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    port: server.address().port,
+    end() {
+      server.closeAllConnections()
+      server.close()
+      for (const end of open) end.destroy()
+    },
+  }
 }
 
 // What rebinding a name looks like to who is reached by it: at first a page comes from there, then it is somebody else.

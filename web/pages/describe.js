@@ -36,7 +36,7 @@ export function signatureOf(service, m) {
 
 const separate = (parts, by = ", ") => parts.flatMap((part, i) => (i ? [by, part] : [part]));
 
-const linkTo = (service, name) => make("a", { href: `/docs#${service.name}.${name}` }, name);
+const linkTo = (service, name) => make("a", { href: `docs#${service.name}.${name}` }, name);
 
 const fieldsOf = (service, open, fields, close) => [open, ...separate(fields.map((f) => make("span", { className: "field" },
   make("i", {}, f.name), f.optional ? ": ?" : ": ", typeOf(service, f.type)))), close];

@@ -2,7 +2,7 @@
 
 export const languages = { curl: "curl", sabir: "sabir", js: "JavaScript" };
 
-/** @param {string} language @param {any} service @param {any} m @param {{token?: string, origin: string}} here */
+/** @param {string} language @param {any} service @param {any} m @param {{token?: string, base: string}} here */
 export function lineOf(language, service, m, here) {
   const types = new Map(service.types.map((t) => [t.name, t.type]));
   const params = samples(m.params, types);
@@ -14,9 +14,9 @@ const subscribed = (m) => ["topic", "state", "table"].includes(m.kind);
 const quote = (text) => (/^[\w/:.,@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
 const texts = (params) => Object.entries(params).map(([name, v]) => [name, typeof v === "string" ? v : JSON.stringify(v)]);
 
-function curl(name, m, params, { token, origin }) {
+function curl(name, m, params, { token, base }) {
   const auth = token ? ' -H "Authorization: Bearer $TOKEN"' : "";
-  const url = `${origin}/${name}`;
+  const url = `${base}${name}`;
   if (!subscribed(m) && !m.readonly) return `curl --json ${quote(JSON.stringify(params))}${auth} ${url}`;
   const query = String(new URLSearchParams(texts(params)));
   const events = m.kind === "method" ? "" : " -N -H 'Accept: text/event-stream'";

@@ -1,8 +1,8 @@
 // The page of a server that has no other: at / its services, how to call them and what their states are now, at /docs
 // all that they say of themselves. Whatever comes from the server becomes text, never markup.
-import { connect } from "/sabir.js";
-import { flagsOf, make, markup, signatureOf, typeOf } from "/describe.js";
-import { languages, lineOf } from "/lines.js";
+import { connect } from "./sabir.js";
+import { flagsOf, make, markup, signatureOf, typeOf } from "./describe.js";
+import { languages, lineOf } from "./lines.js";
 
 // A token in the fragment was sent nowhere; it leaves the address before anybody copies that.
 const given = new URLSearchParams(location.hash.slice(1)).get("t");
@@ -13,7 +13,8 @@ if (given) {
 const token = sessionStorage.getItem("token") ?? undefined;
 const page = /** @type {HTMLElement} */ (document.getElementById("page"));
 const state = /** @type {HTMLElement} */ (document.getElementById("state"));
-const docs = location.pathname === "/docs";
+const here = new URL(".", location.href); // which a proxy may have below a path
+const docs = location.pathname === here.pathname + "docs";
 
 let hash = ""; // of the description that is shown
 const server = connect(location.href, {
@@ -75,7 +76,7 @@ function member(service, m, ...more) {
 /** A line to copy, in the language that was chosen. */
 function line(service, m) {
   const code = make("code", {});
-  const write = () => (code.textContent = lineOf(chosen(), service, m, { token, origin: location.origin }));
+  const write = () => (code.textContent = lineOf(chosen(), service, m, { token, base: here.origin + here.pathname }));
   const copy = make("button", { type: "button", title: "copy this line" }, "copy");
   copy.onclick = () => navigator.clipboard.writeText(code.textContent ?? "").then(
     () => { copy.textContent = "copied"; setTimeout(() => (copy.textContent = "copy"), 1500); },

@@ -2,8 +2,8 @@
 
 /** Connects, and again whenever the connection breaks, until close. */
 export function connect(
-  /** Of the server, with http, https, ws or wss. Default: where the page came from. A fragment #t=TOKEN, as `sabir web`
-   * prints it, is the token. */
+  /** Of the server, with http, https, ws or wss, and the path below which a proxy has it, as https://example.com/api/.
+   * Default: where the page came from, at /. A fragment #t=TOKEN, as `sabir web` prints it, is the token. */
   url?: string | URL,
   options?: Options,
 ): Client;

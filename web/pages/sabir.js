@@ -49,12 +49,13 @@ export class Unanswered extends Error {
 
 /**
  * Connects, and again whenever the connection breaks, until close.
- * @param {string|URL} [url] of the server, with http, https, ws or wss; default: where the page came from. A fragment
- *   #t=TOKEN, as sabir web prints it, is the token.
+ * @param {string|URL} [url] of the server, with http, https, ws or wss, and the path below which it is if that is not /;
+ *   default: where the page came from. A fragment #t=TOKEN, as sabir web prints it, is the token.
  * @param {Options} [options]
  */
 export function connect(url, options) {
-  return new Client(url ?? /** @type {any} */ (globalThis).location?.href, options ?? {});
+  const { location } = /** @type {any} */ (globalThis);
+  return new Client(url ?? new URL("/" + location?.hash, location?.href), options ?? {});
 }
 
 /** A server, over whatever connection there is just now. */
@@ -71,8 +72,7 @@ class Client {
   constructor(url, options) {
     const at = new URL(url);
     const token = options.token ?? new URLSearchParams(at.hash.slice(1)).get("t");
-    at.hash = "";
-    if (/^(http|ws)s?:$/.test(at.protocol)) Object.assign(at, { protocol: at.protocol.replace("http", "ws"), pathname: "/", search: "" });
+    Object.assign(at, { protocol: at.protocol.replace(/^http/, "ws"), pathname: new URL(".", at).pathname, search: "", hash: "" });
     this.#url = at.href;
     // Who we are, or else whether we may do without: before that is answered nothing else is sent.
     this.#greeting = token ? { method: "rpc.auth", params: { token } } : { method: "rpc.ping", params: {} };
