@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"hash/crc32"
+	"iter"
 	"math/rand/v2"
 	"path/filepath"
 	"sync"
@@ -176,4 +177,35 @@ func depotAt(t *testing.T, h sabir.Handler) (path string) {
 		}
 	})
 	return path
+}
+
+type blob []byte
+
+// A stream of bytes comes in pieces, whatever the type is called.
+// clause: S8
+func TestStreamOfBytesIsCut(t *testing.T) {
+	svc := sabir.NewService("s", "1", "")
+	whole := letter(7, 200_000)
+	sabir.Stream(svc, "plain", func(context.Context, sabir.None) (iter.Seq2[[]byte, error], error) {
+		return func(yield func([]byte, error) bool) { yield(whole, nil) }, nil
+	})
+	sabir.Stream(svc, "named", func(context.Context, sabir.None) (iter.Seq2[blob, error], error) {
+		return func(yield func(blob, error) bool) { yield(whole, nil) }, nil
+	})
+	encodings(t, func(t *testing.T, cbor bool) {
+		c := dial(t, serveUnix(t, svc), sabir.DialOptions{CBOR: cbor})
+		for _, method := range []string{"s.plain", "s.named"} {
+			var all []byte
+			for piece, err := range sabir.Items[[]byte](t.Context(), c, method, nil) {
+				if err != nil || len(piece) > 64<<10 {
+					t.Fatal(method, len(piece), err)
+				}
+				all = append(all, piece...)
+			}
+			list, err := sabir.Do[[][]byte](t.Context(), c, method, nil)
+			if err != nil || len(list) != 4 || !bytes.Equal(all, whole) || !bytes.Equal(bytes.Join(list, nil), whole) {
+				t.Errorf("%s: %d bytes, and %d pieces at once: %v", method, len(all), len(list), err)
+			}
+		}
+	})
 }

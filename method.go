@@ -87,7 +87,7 @@ func Stream[In, Item any](s *Service, name string, f func(context.Context, In) (
 }
 
 func sendItem[Item any](ctx context.Context, sink Sink, c *codec.Codec, v *Item) error {
-	return pieces(v, func(piece *Item) error {
+	return pieces(c, v, func(piece *Item) error {
 		it := itemOf(Body{codec: c, ptr: piece})
 		if in, ok := sink.(*inbound); ok {
 			return in.send(ctx, &it) // both at once
@@ -100,15 +100,17 @@ func sendItem[Item any](ctx context.Context, sink Sink, c *codec.Codec, v *Item)
 }
 
 // pieces calls f with the item, or with what it has to be cut into.
-func pieces[Item any](v *Item, f func(*Item) error) error {
-	b, ok := any(v).(*[]byte)
-	if !ok {
+func pieces[Item any](c *codec.Codec, v *Item, f func(*Item) error) error {
+	t := reflect.TypeFor[Item]()
+	if t.Kind() != reflect.Slice || t.Elem().Kind() != reflect.Uint8 || c.Type().Kind != idl.Bytes {
 		return f(v)
 	}
-	for rest := *b; len(rest) > 0; {
-		piece := rest[:min(len(rest), maxBytesItem)]
-		rest = rest[len(piece):]
-		if err := f(any(&piece).(*Item)); err != nil {
+	for rest := reflect.ValueOf(v).Elem().Bytes(); len(rest) > 0; {
+		n := min(len(rest), maxBytesItem)
+		piece := reflect.New(t)
+		piece.Elem().SetBytes(rest[:n])
+		rest = rest[n:]
+		if err := f(piece.Interface().(*Item)); err != nil {
 			return err
 		}
 	}
@@ -126,7 +128,7 @@ func collect[Item any](ctx context.Context, c *codec.Codec, seq iter.Seq2[Item, 
 			err = ctx.Err()
 		}
 		if err == nil {
-			err = pieces(&v, func(piece *Item) error { return l.add(Body{codec: c, ptr: piece}) })
+			err = pieces(c, &v, func(piece *Item) error { return l.add(Body{codec: c, ptr: piece}) })
 		}
 		if err != nil {
 			return Body{}, err
