@@ -218,9 +218,9 @@ func TestKilled(t *testing.T) {
 // A program that cannot be spoken to leaves nothing open here.
 func TestNothingIsLeftOfAProgram(t *testing.T) {
 	open := func() int {
-		files, err := os.ReadDir("/proc/self/fd")
+		files, err := os.ReadDir("/dev/fd")
 		if err != nil {
-			t.Skip("the open files of a process are not told here: ", err)
+			t.Fatal(err)
 		}
 		return len(files)
 	}

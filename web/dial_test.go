@@ -2,16 +2,12 @@ package web_test
 
 import (
 	"context"
-
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -266,71 +262,4 @@ func passOn(t *testing.T, s *served) http.Handler {
 		go func() { io.Copy(back, conn); back.Close() }()
 		io.Copy(conn, back)
 	})
-}
-
-// A proxy on the way out is gone through where the environment names one, and reads nothing.
-func TestDialThroughProxy(t *testing.T) {
-	s := serve(t, probe.New(), nil)
-	asked := make(chan string, 9)
-	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked <- fmt.Sprint(r.Method, " ", r.Host, " ", r.Header.Get("Proxy-Authorization"), r.Header.Get("Authorization"))
-		if r.Host != "lounge.example:443" {
-			http.Error(w, "not there", http.StatusForbidden)
-			return
-		}
-		back, err := net.Dial("tcp", s.tls)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer back.Close()
-		conn, _, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer conn.Close()
-		io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
-		go func() { io.Copy(back, conn); back.Close() }()
-		io.Copy(conn, back)
-	}))
-	t.Cleanup(proxy.Close)
-	// In another process: net/http looks at the environment once.
-	again(t, "HTTPS_PROXY=http://me:pass@"+strings.TrimPrefix(proxy.URL, "http://"), "NO_PROXY=", "no_proxy=",
-		"PIN="+s.fingerprint.String(), "TOKEN="+s.token)
-	if got := <-asked; got != "CONNECT lounge.example:443 Basic bWU6cGFzcw==" {
-		t.Errorf("the proxy was asked for %s", got)
-	}
-}
-
-// TestBehindProxy is what TestDialThroughProxy runs in a process of its own.
-func TestBehindProxy(t *testing.T) {
-	if os.Getenv("PIN") == "" {
-		t.Skip("TestDialThroughProxy runs it")
-	}
-	c, err := sabir.Dial(t.Context(), "wss://lounge.example/#fp="+os.Getenv("PIN"), withToken(os.Getenv("TOKEN")))
-	if err == nil {
-		t.Error("a service answers to a name that is not its own") // [H1] holds behind a proxy, too
-		c.Close()
-	}
-	if err == nil || !strings.Contains(err.Error(), "does not go by this name") {
-		t.Errorf("%v", err)
-	}
-	if _, err = sabir.Dial(t.Context(), "wss://other.example", withToken(os.Getenv("TOKEN"))); err == nil || !strings.Contains(err.Error(), "the proxy of $HTTPS_PROXY: 127.0.0.1:") || !strings.Contains(err.Error(), "403 Forbidden") {
-		t.Errorf("refused by the proxy: %v", err)
-	}
-}
-
-// again runs TestBehindProxy of this binary.
-func again(t *testing.T, env ...string) {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self, "-test.run=^TestBehindProxy$", "-test.v")
-	cmd.Env = append(os.Environ(), env...)
-	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: TestBehindProxy") {
-		t.Errorf("%v\n%s", err, out)
-	}
 }
