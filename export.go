@@ -32,7 +32,7 @@ type Exports struct {
 	id    string // as a hub
 	allow func(Caller, *idl.Service) (release func(), err error)
 	watch Watcher // nil: nobody watches
-	told  func()  // of changes; nil: nobody is
+	told  func()  // of changes, at a hub
 	began time.Time
 
 	mu     sync.RWMutex
@@ -72,21 +72,18 @@ func (x *Exports) Handle(ctx context.Context, call *Call, sink Sink) (Body, erro
 	if err := x.missed(call, nil); err != nil {
 		return Body{}, err
 	}
-	var names []string
-	for _, s := range x.Describe() {
-		names = append(names, s.Name)
-	}
 	service, _, _ := strings.Cut(call.Method, ".")
-	return Body{}, notFound(call.Method, service, names)
+	return Body{}, notFound(call.Method, service, serviceNames(x.Describe()))
 }
 
 // missed is the answer where a service is called that was here and is not now; nil: none
 // of that name was, or it is one of our own. Who subscribes to it tries again then, as
 // where its own socket is gone. spec [U7]
 //
-// What was here before we began is not known. Subscribers come back to a hub that was
-// restarted, often before the service does: with MethodNotFound they would give up for
-// ever. Who calls is there to read what he is told.
+// What was here before we began is not known. Callers come back to a hub that was
+// restarted, often before the service does: of MethodNotFound they would think that it is
+// for ever. At a daemon that takes plugins a name that is not there is mostly a wrong one,
+// so who calls, and is there to read what he is told, hears that.
 func (x *Exports) missed(call *Call, own []*idl.Service) error {
 	service, _, _ := strings.Cut(call.Method, ".")
 	x.mu.RLock()
@@ -96,10 +93,22 @@ func (x *Exports) missed(call *Call, own []*idl.Service) error {
 	switch {
 	case was:
 		return Unavailable("no service %s is here; it was until %s", service, at.Format(time.DateTime))
-	case call.Window == NoWindow || age > backWithin || slices.ContainsFunc(own, func(s *idl.Service) bool { return s.Name == service }):
+	case age > backWithin || call.Window == NoWindow && x.told == nil ||
+		slices.ContainsFunc(own, func(s *idl.Service) bool { return s.Name == service }):
 		return nil
 	}
-	return Unavailable("no service %s is here yet, %v after the start", service, age.Round(time.Second))
+	hint := ""
+	if near := codec.Nearest(service, serviceNames(slices.Concat(own, x.Describe()))); near != "" {
+		hint = fmt.Sprintf(", did you mean %s?", near)
+	}
+	return Unavailable("no service %s is here yet, %v after the start%s", wire.Clip(service), age.Round(time.Second), hint)
+}
+
+func serviceNames(all []*idl.Service) (names []string) {
+	for _, s := range all {
+		names = append(names, s.Name)
+	}
+	return names
 }
 
 // miss remembers a service that is gone, in place of one of those that went before

@@ -122,7 +122,7 @@ func TestDirect(t *testing.T) {
 	if _, err := sabir.Do[any](t.Context(), c, "vault.open", map[string]any{"user": "ann", "password": "x"}); err != nil {
 		t.Errorf("what does not listen: %v", err)
 	}
-	if _, err := sabir.Do[any](t.Context(), c, "nothing.here", nil); !errors.Is(err, sabir.ErrMethodNotFound) {
+	if _, err := sabir.Do[any](t.Context(), c, "nothing.here", nil); !errors.Is(err, sabir.ErrUnavailable) { // [U7], and the hub has just begun
 		t.Errorf("what is not there: %v", err)
 	}
 

@@ -244,7 +244,7 @@ func TestHubKeepsNothingForCallers(t *testing.T) {
 		}
 	}
 	for i := range 50 {
-		if _, err := sabir.Do[sabir.None](t.Context(), c, fmt.Sprintf("made_up_%d.x", i), nil); !errors.Is(err, sabir.ErrMethodNotFound) {
+		if _, err := sabir.Do[sabir.None](t.Context(), c, fmt.Sprintf("made_up_%d.x", i), nil); !errors.Is(err, sabir.ErrUnavailable) {
 			t.Error(err)
 		}
 	}

@@ -3,6 +3,7 @@ package hub_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 // Who watches a service goes on when the hub was restarted, also where he is back before
 // the service is.
+// clause: U7
 func TestHubRestarted(t *testing.T) {
 	dir := shortDir(t)
 	stopHub := runIn(t, dir, hub.Options{})
@@ -42,6 +44,13 @@ func TestHubRestarted(t *testing.T) {
 	}
 	if err := once("weather.now"); !errors.Is(err, sabir.ErrUnavailable) {
 		t.Errorf("who comes before the service: %v", err)
+	}
+	if _, err := sabir.Do[any](ctx, c, "weather.look", nil); !errors.Is(err, sabir.ErrUnavailable) {
+		t.Errorf("who calls before the service is back: %v", err)
+	}
+	var said *sabir.Error
+	if _, err := sabir.Do[any](ctx, c, "hob.resolve", nil); !errors.As(err, &said) || !strings.HasSuffix(said.Message, ", did you mean hub?") {
+		t.Errorf("who has mistyped a name: %v", err)
 	}
 	if err := once("hub.nothing"); !errors.Is(err, sabir.ErrMethodNotFound) {
 		t.Errorf("of what is not the hub's: %v", err)
