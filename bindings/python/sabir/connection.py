@@ -176,11 +176,11 @@ class Connection(asyncio.Protocol):
             if function is None:
                 self._in_order(self._subscribe, run)
             elif run.member.kind == "stream":
-                self._begin(run, self._stream(run, function, service.arguments(name, run.values)))
+                self._begin(run, self._stream(run, function, run.values))
             elif name in service.coroutines:
-                self._begin(run, function(**service.arguments(name, run.values)))
+                self._begin(run, function(**run.values))
             else:
-                call = functools.partial(contextvars.copy_context().run, function, **service.arguments(name, run.values))
+                call = functools.partial(contextvars.copy_context().run, function, **run.values)
                 self._in_order(self._submit, run, call)
         finally:
             current.reset(token)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections.abc
 import dataclasses
 import inspect
+import re
 import typing
 from datetime import datetime
 from typing import Any, Dict, List, Optional, Tuple
@@ -51,11 +52,14 @@ class Describer:
         self.types: List[Tree] = []
         self.classes: Dict[str, type] = {}
 
-    def tree(self, hint: Any) -> Tree:
-        """The tree of a type."""
-        tree, optional, _ = self.hint(hint)
-        if optional:
-            raise TypeError(f"{hint}: Optional is for fields")
+    def tree(self, hint: Any, at: str = "") -> Tree:
+        """The tree of a type; `at` is what has it, for errors."""
+        try:
+            tree, optional, _ = self.hint(hint)
+            if optional:
+                raise TypeError(f"{hint}: Optional is for fields")
+        except TypeError as e:
+            raise TypeError(f"{at}: {e}") from None if at else e
         return tree
 
     def hint(self, hint: Any) -> Tuple[Tree, bool, str]:
@@ -123,13 +127,21 @@ class Describer:
                 entry["type"] = {"kind": "struct", "fields": self.fields(cls)}
         return {"kind": "named", "name": name}
 
-    def fields(self, cls: type) -> List[Tree]:
+    def fields(self, cls: Any) -> List[Tree]:
+        if not dataclasses.is_dataclass(cls):
+            raise TypeError(f"{name_of(cls)}: expected a data class")
         hints = typing.get_type_hints(cls, include_extras=True)
-        return [self.field(f.name, hints[f.name]) for f in dataclasses.fields(cls) if f.init]
+        return [self.field(f"{name_of(cls)}.{f.name}", f.name, hints[f.name]) for f in dataclasses.fields(cls) if f.init]
 
-    def field(self, name: str, hint: Any) -> Tree:
-        tree, optional, doc = self.hint(hint)
-        field: Tree = {"name": name.rstrip("_")}
+    def field(self, at: str, name: str, hint: Any) -> Tree:
+        """A field or a param; `at` is what it is, for errors."""
+        name = name[:-1] if name.endswith("_") else name
+        try:
+            check_name(name)
+            tree, optional, doc = self.hint(hint)
+        except TypeError as e:
+            raise TypeError(f"{at}: {e}") from None
+        field: Tree = {"name": name}
         if doc:
             field["doc"] = doc
         field["type"] = tree
@@ -137,27 +149,44 @@ class Describer:
             field["optional"] = True
         return field
 
-    def params(self, function: Any) -> Tuple[List[Tree], Dict[str, str]]:
-        """The params that a function takes, and its names for them."""
+    def params(self, function: Any) -> List[Tree]:
+        """The params that a function takes. One with a default is optional, and the default is in the description if
+        JSON has it."""
         hints = typing.get_type_hints(function, include_extras=True)
-        fields, names = [], {}
+        fields = []
         for p in inspect.signature(function).parameters.values():
-            if p.name == "self":
-                continue
-            if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) or p.name not in hints:
-                raise TypeError(f"{function.__qualname__}: parameter {p.name} needs a name and a type")
-            field = self.field(p.name, hints[p.name])
-            names[field["name"]] = p.name
+            at = f"{function.__qualname__}, parameter {p.name}"
+            if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.POSITIONAL_ONLY) or p.name not in hints:
+                raise TypeError(f"{at}: expected a name and a type")
+            field = self.field(at, p.name, hints[p.name])
+            if p.default is not p.empty:
+                field["optional"] = True
+                if isinstance(p.default, (bool, int, float, str)):
+                    field["default"] = p.default
             fields.append(field)
-        return fields, names
+        return fields
 
-    def result(self, function: Any) -> Tuple[Any, Any]:
-        """The hint of what a function returns: (hint, hint of its items)."""
+    def result(self, function: Any) -> Tuple[Any, Optional[Tree]]:
+        """What a function returns: the data class, None for nothing, and the type of the items of a stream."""
         hint = typing.get_type_hints(function, include_extras=True).get("return", type(None))
         if typing.get_origin(hint) in (collections.abc.Iterator, collections.abc.AsyncIterator, collections.abc.Iterable,
                                        collections.abc.AsyncIterable, collections.abc.Generator, collections.abc.AsyncGenerator):
-            return None, typing.get_args(hint)[0]
+            return None, self.tree(typing.get_args(hint)[0], function.__qualname__)
+        if hint is type(None):
+            return None, None
+        if not dataclasses.is_dataclass(hint):
+            raise TypeError(f"{function.__qualname__}: returns {name_of(hint)}, expected a data class, None, or an Iterator for a stream")
         return hint, None
+
+
+def check_name(name: str) -> None:
+    """Names of services, members, fields and cases. [T9]"""
+    if not re.fullmatch("[a-z][a-z0-9_]*", name):
+        raise TypeError(f"{name}: expected a name of small letters, digits and _, a letter first")
+
+
+def name_of(hint: Any) -> str:
+    return hint.__name__ if isinstance(hint, type) else str(hint)
 
 
 def doc_of(x: Any) -> Optional[str]:

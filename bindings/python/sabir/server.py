@@ -275,7 +275,7 @@ class ServerCore:
         feed = run.service.feeds[run.member.name]
         try:
             if accept:
-                accept(**run.service.arguments(run.member.name, run.values))
+                accept(**run.values)
             if run.window is None and isinstance(feed, State):
                 key = feed.key(run.values)
                 if key not in feed.values:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Set, Type, TypeVar
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Type, TypeVar, overload
 
 from .codec import dump_value
 from .description import Description, Member
 from .errors import Error
 from .feeds import Feed, State, Table, Topic, key_of
-from .hints import Describer, doc_of
+from .hints import Describer, check_name, doc_of
+from .scalars import Faults
 from .tree import Tree
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -28,6 +29,7 @@ class Service:
     it is if it is declared in `errors`, else as rpc.Internal, and its traceback goes to the log."""
 
     def __init__(self, name: str, version: str = "1.0", doc: str = "", *, description: Optional[Description] = None) -> None:
+        check_name(name)
         self._given = description
         self._hints = Describer()
         self._tree: Tree = {"name": name, "version": version, "members": [], "types": self._hints.types, "errors": []}
@@ -35,7 +37,6 @@ class Service:
             self._tree["doc"] = doc
         self._errors: Dict[str, Type[Error]] = {}
         self._results: Dict[str, type] = {}
-        self._names: Dict[str, Dict[str, str]] = {}
         self._compiled = description
         self.functions: Dict[str, Callable[..., Any]] = {}
         self.coroutines: Set[str] = set()  # which of them are `async def`
@@ -54,30 +55,38 @@ class Service:
             self._compiled = Description(t, self._hints.classes, self._errors, self._results)
             for name, feed in self.feeds.items():
                 self._connect(feed, self._compiled.member(name))
+            for member in self._compiled.members.values():
+                check_defaults(member)
         return self._compiled
 
-    def method(self, name: Optional[str] = None, *, errors: Sequence[Type[Error]] = (), doc: Optional[str] = None, **flags: Any) -> Callable[[F], F]:
-        """Makes a function a method or a stream. Flags are those of the description: readonly, idempotent,
-        destructive, access, deprecated, since, unstable."""
+    @overload
+    def method(self, name: F) -> F: ...
+
+    @overload
+    def method(self, name: Optional[str] = None, *, errors: Sequence[Type[Error]] = (), doc: Optional[str] = None, **flags: Any) -> Callable[[F], F]: ...
+
+    def method(self, name: Any = None, *, errors: Sequence[Type[Error]] = (), doc: Optional[str] = None, **flags: Any) -> Any:
+        """Makes a function a method or a stream, as `@service.method` or with any of these. Flags are those of the
+        description: readonly, idempotent, destructive, access, deprecated, since, unstable."""
+        named = None if callable(name) else name
+
         def declare(function: F) -> F:
-            member_name = name or function.__name__
-            fields, names = self._hints.params(function)
-            returned, item = self._hints.result(function)
+            member_name = named or function.__name__
+            result, item = self._hints.result(function)
             member: Tree = {"kind": "method" if item is None else "stream", "name": member_name}
             self._doc(member, doc if doc is not None else doc_of(function))
-            member["params"] = fields
+            member["params"] = self._hints.params(function)
             if item is not None:
-                member["item"] = self._hints.tree(item)
-            elif returned is type(None):
+                member["item"] = item
+            elif result is None:
                 member["result"] = []
             else:
-                member["result"] = self._hints.fields(returned)
-                self._results[member_name] = returned
+                member["result"] = self._hints.fields(result)
+                self._results[member_name] = result
             self._declare(member, errors, flags)
-            self._names[member_name] = {field: argument for field, argument in names.items() if field != argument}
-            self._function(member_name, function)
+            self._function(member_name, function, member["params"])
             return function
-        return declare
+        return declare(name) if callable(name) else declare
 
     def topic(self, name: str, item: Type[Any], params: Optional[Mapping[str, Any]] = None, *, doc: str = "", errors: Sequence[Type[Error]] = (),
               accept: Optional[Callable[..., Any]] = None, on_listeners: Optional[Callable[..., None]] = None, **flags: Any) -> "Topic[Any]":
@@ -103,46 +112,34 @@ class Service:
 
     def implement(self, name: str, function: Callable[..., Any]) -> None:
         """Gives a member of a generated description its function."""
-        self._function(name, function)
-        self._arguments(name, function, [f["name"] for f in self.description.member(name).tree["params"]])
+        self._function(name, function, self.description.member(name).tree["params"])
 
-    def _function(self, name: str, function: Callable[..., Any]) -> None:
-        self.functions[name] = function
+    def _function(self, name: str, function: Callable[..., Any], params: List[Tree]) -> None:
+        self.functions[name] = fitted(function, params)
         if inspect.iscoroutinefunction(function):
             self.coroutines.add(name)
 
     def feed(self, name: str, feed: Feed, accept: Optional[Callable[..., Any]] = None, on_listeners: Optional[Callable[..., None]] = None) -> None:
         """Gives a topic, state or table of a generated description what is published on."""
-        self.feeds[name] = feed
-        if on_listeners:
-            hear = on_listeners
-            feed.on_listeners = lambda listening, **params: hear(listening=listening, **self.arguments(name, params))
-        if accept:
-            self.accept[name] = accept
-            self._arguments(name, accept, [f["name"] for f in self.description.member(name).tree["params"]])
-        self._connect(feed, self.description.member(name))
-
-    def arguments(self, member: str, values: Dict[str, Any]) -> Dict[str, Any]:
-        """The arguments of a function for params."""
-        names = self._names.get(member)
-        return {names.get(k, k): v for k, v in values.items()} if names else values
-
-    def _arguments(self, name: str, function: Callable[..., Any], fields: Sequence[str]) -> None:
-        """Notes which arguments have a _ behind, since the name of the field is a word of Python."""
-        there = inspect.signature(function).parameters
-        self._names[name] = {f: f + "_" for f in fields if f not in there}
+        member = self.description.member(name)
+        self._hear(name, feed, member.tree["params"], accept, on_listeners)
+        self._connect(feed, member)
 
     def _feed(self, kind: str, name: str, item: Any, params: Optional[Mapping[str, Any]], feed: Feed, doc: str, errors: Sequence[Type[Error]],
               accept: Optional[Callable[..., Any]], on_listeners: Optional[Callable[..., None]], flags: Mapping[str, Any]) -> None:
         member: Tree = {"kind": kind, "name": name}
         self._doc(member, doc)
-        member["params"] = [self._hints.field(k, h) for k, h in (params or {}).items()]
-        member["item"] = self._hints.tree(item)
+        member["params"] = [self._hints.field(f"{name}, param {k}", k, h) for k, h in (params or {}).items()]
+        member["item"] = self._hints.tree(item, name)
         self._declare(member, errors, flags)
+        self._hear(name, feed, member["params"], accept, on_listeners)
+
+    def _hear(self, name: str, feed: Feed, params: List[Tree], accept: Optional[Callable[..., Any]], on_listeners: Optional[Callable[..., None]]) -> None:
         self.feeds[name] = feed
-        feed.on_listeners = on_listeners
+        if on_listeners:
+            feed.on_listeners = fitted(on_listeners, params)
         if accept:
-            self.accept[name] = accept
+            self.accept[name] = fitted(accept, params)
 
     def _connect(self, feed: Feed, member: Member) -> None:
         feed.item = member.item
@@ -155,11 +152,17 @@ class Service:
     def _declare(self, member: Tree, errors: Sequence[Type[Error]], flags: Mapping[str, Any]) -> None:
         if self._compiled is not None:
             raise RuntimeError(f"{member['name']} is declared after the service was described")
+        check_name(member["name"])
+        if any(m["name"] == member["name"] for m in self._tree["members"]):
+            raise TypeError(f"two members are called {member['name']}")
         if errors:
             member["errors"] = [e.__name__ for e in errors]
         for e in errors:
-            if e.__name__ not in self._errors:
-                self._errors[e.__name__] = e
+            if not issubclass(e, Error):
+                raise TypeError(f"{member['name']}: {e.__name__} is no subclass of sabir.Error")
+            if self._errors.setdefault(e.__name__, e) is not e:
+                raise TypeError(f"two errors are called {e.__name__}")
+            if all(known["name"] != e.__name__ for known in self._tree["errors"]):
                 self._tree["errors"].append({"name": e.__name__, "fields": self._hints.fields(e)})
         known = ("readonly", "idempotent", "destructive", "common", "access", "deprecated", "since", "unstable")
         for flag, value in flags.items():
@@ -169,3 +172,26 @@ class Service:
                 member[flag] = value
         self._tree["members"].append(member)
 
+
+def fitted(function: Callable[..., Any], params: List[Tree]) -> Callable[..., Any]:
+    """The function with the arguments that it has for params: `from_` for `from`, which is a word of Python, and None
+    for what is optional and not there, unless it has a default of its own."""
+    there = inspect.signature(function).parameters
+    names = {p["name"]: p["name"] + "_" for p in params if p["name"] + "_" in there}
+    absent: Dict[str, Any] = {}
+    for p in params:
+        name = names.get(p["name"], str(p["name"]))
+        if p.get("optional") and name in there and there[name].default is inspect.Parameter.empty:
+            absent[name] = None
+    if not names and not absent:
+        return function
+    return lambda **values: function(**{**absent, **{names.get(k, k): v for k, v in values.items()}})
+
+
+def check_defaults(member: Member) -> None:
+    for param in member.tree["params"]:
+        faults: Faults = []
+        if "default" in param:
+            member.params.fields[param["name"]][0].load(param["default"], None, faults, True)
+        if faults:
+            raise TypeError(f"{member.name}: {param['name']} = {param['default']!r}: {faults[0][1]}")
