@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/sabir-ipc/sabir/codec"
@@ -143,6 +144,9 @@ const (
 	Up
 	// Down: the connection is lost, Err says why. It is being made again.
 	Down
+	// StillDown: that failed, Err says why; it is told where the reason is
+	// another than the last.
+	StillDown
 )
 
 // Event is what a subscription tells.
@@ -153,7 +157,7 @@ type Event[T any] struct {
 	Seq   int64  // topics
 	Epoch string // topics: that of Seq
 	Lost  int64  // items of a topic lost before this; -1: an unknown number
-	Err   error  // with Down
+	Err   error  // with Down and StillDown
 }
 
 // WatchOptions are the rare wishes of a subscriber; nil and zero mean the default.
@@ -165,8 +169,8 @@ type WatchOptions struct {
 
 // Watch subscribes to a topic, state or table. When the connection is lost, it
 // subscribes again, a topic from where it was, with growing pauses of up to
-// half a minute, until ctx ends: the loop sees Down and then Up, and Lost if
-// something was. With a client that is closed, or whose connection is not made
+// half a minute, until ctx ends: the loop sees Down and then Up, StillDown in
+// between, and Lost if something was. With a client that is closed, or whose connection is not made
 // again, it ends. Leaving the loop ends the subscription. An error is the last
 // thing the loop gets. T is the type of the items, or Body.
 func Watch[T any](ctx context.Context, h Handler, method string, params any, opts *WatchOptions) iter.Seq2[Event[T], error] {
@@ -186,6 +190,7 @@ func Watch[T any](ctx context.Context, h Handler, method string, params any, opt
 		if _, raw := any(new(T)).(*Body); !raw {
 			s.codec = codec.For[T]()
 		}
+		said := "" // why it is down
 		for try := 0; ; try++ {
 			call, err := newCall(ctx, method, params, o.Window)
 			if err == nil {
@@ -204,9 +209,14 @@ func Watch[T any](ctx context.Context, h Handler, method string, params any, opt
 				yield(Event[T]{}, err)
 				return
 			}
+			e, why := Event[T]{Kind: StillDown, Err: err}, strings.Map(noDigit, err.Error())
 			if s.up {
-				s.up, try = false, 0
-				if !yield(Event[T]{Kind: Down, Err: err}, nil) {
+				s.up, try, said = false, 0, ""
+				e.Kind = Down
+			}
+			if why != said {
+				said = why
+				if !yield(e, nil) {
 					return
 				}
 			}
@@ -236,6 +246,14 @@ func passing(err error) bool {
 		}
 	}
 	return false
+}
+
+// noDigit takes from a reason what may be another each time, as a port or a time.
+func noDigit(r rune) rune {
+	if r >= '0' && r <= '9' {
+		return -1
+	}
+	return r
 }
 
 // The limits of the first pause.

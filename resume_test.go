@@ -8,9 +8,11 @@ import (
 	"iter"
 	"net"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sabir-ipc/sabir"
@@ -237,6 +239,48 @@ func TestCallAfterARestart(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.Close()
+		}
+	})
+}
+
+// Why a subscription is not there yet is told each time that it is another reason, and not at each try.
+func TestStillDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reasons := []string{
+			"gone", "nobody there, again in 2s", "nobody there, again in 3s", "kept out", "kept out", "nobody there, again in 30s", "",
+			"gone", "",
+		}
+		h := sabir.HandlerFunc(func(_ context.Context, _ *sabir.Call, sink sabir.Sink) (sabir.Body, error) {
+			if reasons[0] == "gone" || reasons[0] == "" {
+				if err := sink.Live(sabir.Live{}); err != nil {
+					return sabir.Body{}, err
+				}
+			}
+			why := reasons[0]
+			reasons = reasons[1:]
+			return sabir.Body{}, sabir.Unavailable("%s", why)
+		})
+		kinds := map[sabir.EventKind]string{sabir.Up: "up", sabir.Down: "down", sabir.StillDown: "still down"}
+		var told []string
+		for e, err := range sabir.Watch[sabir.Body](t.Context(), h, "a.b", nil, nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := kinds[e.Kind]
+			if e.Err != nil {
+				text += ": " + e.Err.(*sabir.Error).Message
+			}
+			told = append(told, text)
+			if len(reasons) == 0 {
+				break
+			}
+		}
+		want := []string{
+			"up", "down: gone", "still down: nobody there, again in 2s", "still down: kept out", "still down: nobody there, again in 30s",
+			"up", "down: ", "up", "down: gone", "up", "down: ",
+		}
+		if !slices.Equal(told, want) {
+			t.Errorf("got  %q\nwant %q", told, want)
 		}
 	})
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,7 +32,7 @@ type arguments struct {
 }
 
 // parseArguments sorts the words by their form, and reads stdin for -.
-func parseArguments(ctx context.Context, words []string, in io.Reader) (arguments, error) {
+func parseArguments(words []string, in io.Reader) (arguments, error) {
 	var args arguments
 	for _, word := range words {
 		if word == "-" {
@@ -41,7 +40,7 @@ func parseArguments(ctx context.Context, words []string, in io.Reader) (argument
 				return args, &usage{"- is all arguments from stdin, and goes with no others", "echo '{\"room\":\"dev\"}' | sabir call lounge.say -"}
 			}
 			var err error
-			args.whole, err = readParams(ctx, in)
+			args.whole, err = readParams(in)
 			return args, err
 		}
 		arg := argument{text: word}
@@ -77,40 +76,26 @@ func looksLikeName(s string) bool {
 // maxParams is more than any service takes, and less than would hurt.
 const maxParams = 16 << 20
 
-// readParams reads the params object from stdin. The goroutine outlives an
-// interrupted read, since nothing else can end that; so does the process not.
-func readParams(ctx context.Context, in io.Reader) ([]byte, error) {
-	type result struct {
-		text []byte
-		err  error
+// readParams reads the params object from stdin.
+func readParams(in io.Reader) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(in, maxParams+1))
+	if err != nil {
+		return nil, fmt.Errorf("stdin: %w", err)
 	}
-	read := make(chan result, 1)
-	go func() {
-		text, err := io.ReadAll(io.LimitReader(in, maxParams+1))
-		read <- result{text, err}
-	}()
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case r := <-read:
-		if r.err != nil {
-			return nil, fmt.Errorf("stdin: %w", r.err)
-		}
-		if len(r.text) > maxParams {
-			return nil, &usage{fmt.Sprintf("stdin: over %d bytes", maxParams), ""}
-		}
-		if len(bytes.TrimSpace(r.text)) == 0 {
-			return nil, &usage{"stdin: empty, expected an object", `{"room":"dev"}`}
-		}
-		raw, err := compactJSON(bytes.TrimSpace(r.text))
-		if err != nil {
-			return nil, &usage{fmt.Sprintf("stdin: %v", err), ""}
-		}
-		if raw[0] != '{' {
-			return nil, &usage{"stdin: not an object", `{"room":"dev"}`}
-		}
-		return raw, nil
+	if len(text) > maxParams {
+		return nil, &usage{fmt.Sprintf("stdin: over %d bytes", maxParams), ""}
 	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil, &usage{"stdin: empty, expected an object", `{"room":"dev"}`}
+	}
+	raw, err := compactJSON(bytes.TrimSpace(text))
+	if err != nil {
+		return nil, &usage{fmt.Sprintf("stdin: %v", err), ""}
+	}
+	if raw[0] != '{' {
+		return nil, &usage{"stdin: not an object", `{"room":"dev"}`}
+	}
+	return raw, nil
 }
 
 // readArgument reads what name=@FILE is for, and no more of it than could be sent:

@@ -49,7 +49,7 @@ func (a *app) callCommand() *cobra.Command {
 }
 
 func (a *app) call(ctx context.Context, method string, words []string) error {
-	args, err := parseArguments(ctx, words, a.in)
+	args, err := parseArguments(words, a.in)
 	if err != nil {
 		return err
 	}

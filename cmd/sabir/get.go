@@ -32,7 +32,7 @@ func (a *app) getCommand() *cobra.Command {
 }
 
 func (a *app) get(ctx context.Context, method string, words []string) error {
-	args, err := parseArguments(ctx, words, a.in)
+	args, err := parseArguments(words, a.in)
 	if err != nil {
 		return err
 	}

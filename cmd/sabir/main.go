@@ -9,42 +9,17 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
-
-	"golang.org/x/term"
 )
 
 func main() {
-	world := process()
 	ctx, release := interruptible()
+	world := process(ctx)
 	world.release = release
 	os.Exit(run(ctx, os.Args[1:], world))
-}
-
-// stdio is the world as a command sees it.
-type stdio struct {
-	in     io.Reader
-	out    io.Writer
-	errout io.Writer
-	outTTY bool // out is a terminal
-	errTTY bool
-	getenv func(string) string
-	// release leaves signals to the command, which has to have an answer to them;
-	// nil: they are nobody's.
-	release func()
-}
-
-func process() stdio {
-	return stdio{
-		in: os.Stdin, out: os.Stdout, errout: os.Stderr,
-		outTTY: term.IsTerminal(int(os.Stdout.Fd())),
-		errTTY: term.IsTerminal(int(os.Stderr.Fd())),
-		getenv: os.Getenv,
-	}
 }
 
 // interruption is why the context of a command ended: a signal.
@@ -57,13 +32,17 @@ func (i interruption) exit() int     { return 128 + int(i.signal) }
 // one, signals the process and then its group. Without it they would be two.
 const together = 100 * time.Millisecond
 
-// interruptible returns a context that the first SIGINT or SIGTERM ends, unless
-// it was released before. The second ends the process: whoever presses Ctrl-C
-// again has waited enough. The goroutine lives as long as the process.
+// interruptible returns a context that the first SIGINT, SIGTERM or SIGHUP ends,
+// unless it was released before. SIGHUP does not where it was ignored: nohup(1)
+// means that. The second signal ends the process: whoever presses Ctrl-C again has
+// waited enough. The goroutine lives as long as the process.
 func interruptible() (ctx context.Context, release func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	go func() {
 		first := interruption{(<-signals).(syscall.Signal)}
 		at := time.Now()

@@ -50,7 +50,7 @@ declared sensitive are masked.`,
 			if err := a.noPicks(c); err != nil {
 				return err
 			}
-			return m.run(c.Context(), m.sayWaiting, m.show)
+			return m.run(a.whileRead(c.Context()), m.sayWaiting, m.show)
 		},
 	}
 	m.flags(c)

@@ -2,10 +2,10 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/sabir-ipc/sabir/auth"
@@ -28,7 +28,7 @@ connection; sabir takes them from $SABIR_ADDRESS, as sabir://HOST/#t=NAME.PASSWO
 			if err := a.noPicks(c); err != nil {
 				return err
 			}
-			return a.passwd(args[0], args[1], p)
+			return a.passwd(c.Context(), args[0], args[1], p)
 		},
 		ValidArgsFunction: a.completeOwn,
 	}
@@ -38,7 +38,7 @@ connection; sabir takes them from $SABIR_ADDRESS, as sabir://HOST/#t=NAME.PASSWO
 	return c
 }
 
-func (a *app) passwd(service, name string, p pairing) error {
+func (a *app) passwd(ctx context.Context, service, name string, p pairing) error {
 	rights, err := rightsOf(p.level, p.only)
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func (a *app) passwd(service, name string, p pairing) error {
 	if err != nil {
 		return err
 	}
-	text, err := a.askPassword(name)
+	text, err := a.askPassword(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -65,9 +65,9 @@ func (a *app) passwd(service, name string, p pairing) error {
 	return err
 }
 
-func (a *app) askPassword(name string) (string, error) {
-	file, ok := a.in.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
+func (a *app) askPassword(ctx context.Context, name string) (string, error) {
+	in, ok := a.in.(*inlet)
+	if !ok || !term.IsTerminal(int(in.Fd())) {
 		line, err := bufio.NewReader(io.LimitReader(a.in, 4<<10)).ReadString('\n')
 		if err == io.EOF {
 			err = nil
@@ -77,15 +77,30 @@ func (a *app) askPassword(name string) (string, error) {
 	var said [2]string
 	for i, prompt := range []string{"password of " + name + ": ", "again: "} {
 		fmt.Fprintf(a.errout, "sabir: %s", prompt)
-		text, err := term.ReadPassword(int(file.Fd()))
+		text, err := in.readPassword(ctx)
 		fmt.Fprintln(a.errout)
 		if err != nil {
 			return "", err
 		}
-		said[i] = string(text)
+		said[i] = text
 	}
 	if said[0] != said[1] {
 		return "", &usage{"those are two", ""}
 	}
 	return said[0], nil
+}
+
+// readPassword reads a line that the terminal does not show. However it ends, the
+// terminal shows the next.
+func (i *inlet) readPassword(ctx context.Context) (text string, err error) {
+	before, err := term.GetState(int(i.Fd()))
+	if err != nil {
+		return "", err
+	}
+	var line []byte
+	if !within(ctx, func() { line, err = term.ReadPassword(int(i.Fd())) }) {
+		term.Restore(int(i.Fd()), before)
+		return "", context.Cause(ctx)
+	}
+	return string(line), err
 }

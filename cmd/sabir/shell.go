@@ -325,7 +325,7 @@ func (s *shell) isSecret(words []string) bool {
 	if t.member == nil {
 		return true
 	}
-	args, err := parseArguments(ctx, words[i+1:], strings.NewReader(""))
+	args, err := parseArguments(words[i+1:], strings.NewReader(""))
 	if err != nil {
 		return true
 	}

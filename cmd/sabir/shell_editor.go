@@ -32,7 +32,7 @@ type editor struct {
 
 // openEditor takes the terminal of a shell, if it has one.
 func openEditor(s *shell) (e *editor, ok bool) {
-	in, isFile := s.in.(*os.File)
+	in, isFile := s.in.(*inlet)
 	if !isFile || !s.outTTY || !term.IsTerminal(int(in.Fd())) || s.getenv("TERM") == "dumb" {
 		return nil, false
 	}

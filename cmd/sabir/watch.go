@@ -16,7 +16,8 @@ const watchHelp = `Subscribe to a topic, state or table and print what comes, an
 time first on a terminal. Rows of tables are {"key":…,"value":…}, or
 {"key":…,"gone":true}.
 
-A lost connection is made again for ever; what was lost is told on stderr.
+A lost connection is made again for ever; why it is not there yet, and what was
+lost, is told on stderr.
 --timeout bounds the time until the subscription is live.`
 
 // watching is one run of watch.
@@ -48,7 +49,7 @@ func (a *app) watchCommand() *cobra.Command {
 }
 
 func (w *watching) run(ctx context.Context, words []string) error {
-	args, err := parseArguments(ctx, words, w.in)
+	args, err := parseArguments(words, w.in)
 	if err != nil {
 		return err
 	}
@@ -56,7 +57,7 @@ func (w *watching) run(ctx context.Context, words []string) error {
 	if err != nil {
 		return err
 	}
-	limit, cancel := w.untilLive(ctx)
+	limit, cancel := w.untilLive(w.whileRead(ctx))
 	defer cancel()
 	t, err := w.open(limit, w.method)
 	if err != nil {
@@ -115,6 +116,9 @@ func (w *watching) events(ctx context.Context, t *target, params sabir.Body, sin
 			continue
 		case sabir.Down:
 			w.say("connection lost, trying again")
+			continue
+		case sabir.StillDown:
+			w.say("still trying: %s", lines(e.Err)[0])
 			continue
 		case sabir.Reset:
 			w.say("too many changes, starting over")
