@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net"
 	"os"
@@ -255,19 +256,34 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// What cannot be watched says so.
+// What cannot be watched says so, and what is no stream.
+// clause: S5
 func TestWatchOfMethods(t *testing.T) {
 	svc := sabir.NewService("plain", "1", "")
 	sabir.Method(svc, "answer", func(context.Context, sabir.None) (number, error) { return number{1}, nil })
+	sabir.Stream(svc, "nothing", func(context.Context, sabir.None) (iter.Seq2[int, error], error) {
+		return func(func(int, error) bool) {}, nil
+	})
 	c := sabir.InProcess(svc, nil)
 	defer c.Close()
-	n := 0
-	for _, err := range sabir.Watch[number](t.Context(), c, "plain.answer", nil, nil) {
-		if n++; err == nil || !strings.Contains(err.Error(), "plain.answer answered at once: it is no topic, state or table") {
-			t.Error(err)
+	said := func(n int, err error, what string) {
+		if n != 0 || err == nil || !strings.HasPrefix(err.Error(), what) {
+			t.Errorf("event %d: %v", n, err)
 		}
 	}
-	if n != 1 {
+	n := 0
+	for _, err := range sabir.Watch[number](t.Context(), c, "plain.answer", nil, nil) {
+		said(n, err, "sabir: plain.answer answered at once: it is no topic, state or table")
+		n++
+	}
+	for _, err := range sabir.Items[number](t.Context(), c, "plain.answer", nil) {
+		said(n-1, err, "sabir: plain.answer answered with a result: it is no stream")
+		n++
+	}
+	for range sabir.Items[int](t.Context(), c, "plain.nothing", nil) {
+		n++
+	}
+	if n != 2 {
 		t.Errorf("%d events", n)
 	}
 }

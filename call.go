@@ -64,7 +64,8 @@ func newCall(ctx context.Context, method string, params any, window int) (Call, 
 }
 
 // Items reads a stream, item by item. Leaving the loop cancels the call. An
-// error is the last thing the loop gets. T is the type of the items, or Body.
+// error is the last thing the loop gets, of a member that is no stream too. T is
+// the type of the items, or Body.
 func Items[T any](ctx context.Context, h Handler, method string, params any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
@@ -78,10 +79,20 @@ func Items[T any](ctx context.Context, h Handler, method string, params any) ite
 		if _, raw := any(new(T)).(*Body); !raw {
 			s.codec = codec.For[T]()
 		}
-		if _, err := h.Handle(ctx, &call, s); err != nil && !s.left {
+		end, err := h.Handle(ctx, &call, s)
+		if err == nil && !s.any && !isEmpty(end) { // spec [S5], [S8]
+			err = fmt.Errorf("sabir: %s answered with a result: it is no stream", method)
+		}
+		if err != nil && !s.left {
 			yield(zero, err)
 		}
 	}
+}
+
+// isEmpty reports whether a result has no fields.
+func isEmpty(b Body) bool {
+	var fields map[string]any
+	return b.Decode(&fields) == nil && len(fields) == 0
 }
 
 // errLeft is what a sink answers when nobody wants more.
@@ -91,7 +102,8 @@ type itemSink[T any] struct {
 	codec *codec.Codec
 	yield func(T, error) bool
 	left  bool
-	item  T // the one that is being read; in a variable it would be allocated for each
+	any   bool // have come
+	item  T    // the one that is being read; in a variable it would be allocated for each
 }
 
 func (s *itemSink[T]) Ready(ctx context.Context) error { return ctx.Err() }
@@ -99,7 +111,7 @@ func (s *itemSink[T]) Live(Live) error                 { return nil }
 
 func (s *itemSink[T]) Item(it Item) error {
 	var zero T
-	s.item = zero
+	s.item, s.any = zero, true
 	if err := decodeItem(s.codec, it.Value, &s.item); err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ from .address import default
 from .aioconnection import Connection, dial
 from .clientcore import MAX_WINDOW, WINDOW, Event, Position, crowding, find, late, left, passing, pauses, prepare, repeatable
 from .description import Description
-from .errors import Draining, OutcomeUnknown, SabirError, Unavailable
+from .errors import Draining, InvalidResult, OutcomeUnknown, SabirError, Unavailable
 
 C = TypeVar("C", bound="AsyncClient")
 TRIES = 3
@@ -100,6 +100,7 @@ class AsyncClient:
         deadline = None if timeout is None else time.monotonic() + timeout
         c = await self._connection(deadline)
         p = await c.start(method, sent, member, min(window, MAX_WINDOW), None, deadline)
+        came = False
         try:
             while True:
                 await c.wait(p, deadline)
@@ -107,9 +108,12 @@ class AsyncClient:
                 if p.events:
                     e = p.events.popleft()
                     c.took(p, e)
+                    came = True
                     yield e.value
                 elif p.error:
                     raise p.error
+                elif p.result and not came:
+                    raise InvalidResult(f"{method} answered with a result: it is no stream", {"faults": []})
                 else:
                     return
         finally:
@@ -144,6 +148,8 @@ class AsyncClient:
             finally:
                 if not p.done:
                     c.leave(p)
+            if p.error is None and not at.ever:
+                raise InvalidResult(f"{method} answered at once: it is no topic, state or table to watch", {"faults": []})
             if p.error is None:
                 return
             if not at.ever or not passing(p.error) or self._closed:

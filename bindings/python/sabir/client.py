@@ -11,7 +11,7 @@ from .address import default
 from .clientconnection import Connection
 from .clientcore import MAX_WINDOW, WINDOW, Event, Position, crowding, find, late, left, passing, pauses, prepare, repeatable
 from .description import Description
-from .errors import Draining, OutcomeUnknown, SabirError, Unavailable
+from .errors import Draining, InvalidResult, OutcomeUnknown, SabirError, Unavailable
 
 C = TypeVar("C", bound="Client")
 TRIES = 3
@@ -103,6 +103,7 @@ class Client:
         deadline = None if timeout is None else time.monotonic() + timeout
         c = self._connection(deadline)
         p = c.start(method, sent, member, min(window, MAX_WINDOW), None, deadline)
+        came = False
         try:
             while True:
                 c.wait(p, deadline)
@@ -110,9 +111,12 @@ class Client:
                 if p.events:
                     e = p.events.popleft()
                     c.took(p, e)
+                    came = True
                     yield e.value
                 elif p.error:
                     raise p.error
+                elif p.result and not came:
+                    raise InvalidResult(f"{method} answered with a result: it is no stream", {"faults": []})
                 else:
                     return
         finally:
@@ -147,6 +151,8 @@ class Client:
             finally:
                 if not p.done:
                     c.leave(p)
+            if p.error is None and not at.ever:
+                raise InvalidResult(f"{method} answered at once: it is no topic, state or table to watch", {"faults": []})
             if p.error is None:
                 return
             if not at.ever or not passing(p.error) or self._closed.is_set():

@@ -135,7 +135,7 @@ class Describer:
 
     def field(self, at: str, name: str, hint: Any) -> Tree:
         """A field or a param; `at` is what it is, for errors."""
-        name = name[:-1] if name.endswith("_") else name
+        name = plain(name)
         try:
             check_name(name)
             tree, optional, doc = self.hint(hint)
@@ -183,6 +183,11 @@ def check_name(name: str) -> None:
     """Names of services, members, fields and cases. [T9]"""
     if not re.fullmatch("[a-z][a-z0-9_]*", name):
         raise TypeError(f"{name}: expected a name of small letters, digits and _, a letter first")
+
+
+def plain(name: str) -> str:
+    """A name without the _ that it has where it is a word of Python, as in `from_`."""
+    return name[:-1] if name.endswith("_") else name
 
 
 def name_of(hint: Any) -> str:

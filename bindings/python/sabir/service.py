@@ -9,7 +9,7 @@ from .codec import dump_value
 from .description import Description, Member
 from .errors import Error
 from .feeds import Feed, State, Table, Topic, key_of
-from .hints import Describer, check_name, doc_of
+from .hints import Describer, check_name, doc_of, plain
 from .scalars import Faults
 from .tree import Tree
 
@@ -71,7 +71,7 @@ class Service:
         named = None if callable(name) else name
 
         def declare(function: F) -> F:
-            member_name = named or function.__name__
+            member_name = named or plain(function.__name__)
             result, item = self._hints.result(function)
             member: Tree = {"kind": "method" if item is None else "stream", "name": member_name}
             self._doc(member, doc if doc is not None else doc_of(function))

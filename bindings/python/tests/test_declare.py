@@ -96,7 +96,10 @@ class TestDeclare(Serving):
 
         @s.method("stop", errors=[Full])
         def halt() -> None: ...
-        self.assertEqual([m["name"] for m in s.description.tree["members"]], ["move", "stop"])
+
+        @s.method
+        def import_() -> None: ...
+        self.assertEqual([m["name"] for m in s.description.tree["members"]], ["move", "stop", "import"])
         self.assertEqual(s.description.member("move").tree["params"], [
             {"name": "to", "type": {"kind": "named", "name": "Point"}},
             {"name": "by", "type": {"kind": "int"}, "optional": True},

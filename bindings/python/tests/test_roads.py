@@ -205,6 +205,24 @@ class Blocking(Serving):
             c.call("probe.drop", name="t", key="a")
             self.assertEqual((lambda e: (e.kind, e.key))(next(watch)), ("gone", "a"))
 
+    def test_other_kinds(self) -> None:
+        """What is no stream says so, and what cannot be watched. [S5]"""
+        self.probe()
+        stream, watch = "probe.echo answered with a result: it is no stream", "probe.echo answered at once: it is no topic, state or table to watch"
+        with sabir.connect("probe") as c:
+            with self.assertRaisesRegex(sabir.InvalidResult, stream):
+                next(c.items("probe.echo", text="hi"))
+            with self.assertRaisesRegex(sabir.InvalidResult, watch):
+                next(c.watch("probe.echo", text="hi"))
+
+        async def main() -> None:
+            async with sabir.connect_async("probe") as c:
+                with self.assertRaisesRegex(sabir.InvalidResult, stream):
+                    await c.items("probe.echo", text="hi").__anext__()
+                with self.assertRaisesRegex(sabir.InvalidResult, watch):
+                    await c.watch("probe.echo", text="hi").__anext__()
+        asyncio.run(main())
+
     def test_exec(self) -> None:
         peer = os.path.join(root, "peer", "peer.py")
         with sabir.connect(f"exec:{sys.executable} {peer} serve write") as c:
