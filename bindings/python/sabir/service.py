@@ -137,7 +137,7 @@ class Service:
     def _hear(self, name: str, feed: Feed, params: List[Tree], accept: Optional[Callable[..., Any]], on_listeners: Optional[Callable[..., None]]) -> None:
         self.feeds[name] = feed
         if on_listeners:
-            feed.on_listeners = fitted(on_listeners, params)
+            feed.on_listeners = fitted(on_listeners, params, "listening")
         if accept:
             self.accept[name] = fitted(accept, params)
 
@@ -173,19 +173,31 @@ class Service:
         self._tree["members"].append(member)
 
 
-def fitted(function: Callable[..., Any], params: List[Tree]) -> Callable[..., Any]:
+def fitted(function: Callable[..., Any], params: List[Tree], also: str = "") -> Callable[..., Any]:
     """The function with the arguments that it has for params: `from_` for `from`, which is a word of Python, and None
-    for what is optional and not there, unless it has a default of its own."""
+    for what is optional and not there, unless it has a default of its own. `also` is one more that it is given."""
     there = inspect.signature(function).parameters
+    open_ = any(p.kind is p.VAR_KEYWORD for p in there.values())
     names = {p["name"]: p["name"] + "_" for p in params if p["name"] + "_" in there}
     absent: Dict[str, Any] = {}
+    given = {also}
     for p in params:
         name = names.get(p["name"], str(p["name"]))
+        given.add(name)
+        if name not in there and not open_:
+            raise TypeError(f"{_called(function)}: expected a parameter {name}")
         if p.get("optional") and name in there and there[name].default is inspect.Parameter.empty:
             absent[name] = None
+    for a in there.values():
+        if a.default is a.empty and a.name not in given and a.kind not in (a.VAR_KEYWORD, a.VAR_POSITIONAL):
+            raise TypeError(f"{_called(function)}: nothing is given for its parameter {a.name}")
     if not names and not absent:
         return function
     return lambda **values: function(**{**absent, **{names.get(k, k): v for k, v in values.items()}})
+
+
+def _called(function: Callable[..., Any]) -> str:
+    return str(getattr(function, "__qualname__", function))
 
 
 def check_defaults(member: Member) -> None:

@@ -64,6 +64,8 @@ class TestDeclare(Serving):
         def shape(p: Dict[int, str]) -> None: ...
         def camel(roomName: str) -> None: ...
         def text(n: int = "3") -> None: ...  # type: ignore[assignment]
+        def room(name: str) -> None: ...
+        def more(name: str, x: int) -> None: ...
         def none() -> None: ...
         def Upper() -> None: ...
         where = r"TestDeclare.test_refused.<locals>."
@@ -83,6 +85,20 @@ class TestDeclare(Serving):
         for message, declare in cases.items():
             with self.subTest(message), self.assertRaises(TypeError) as refused:
                 declare(sabir.Service("s"))
+            self.assertEqual(str(refused.exception), message)
+        given = sabir.Service("s")
+        given.method(room)
+        misfits: Dict[str, Callable[..., Any]] = {
+            where + "number: expected a parameter name": number,
+            where + "unnamed: expected a parameter name": unnamed,
+            where + "more: nothing is given for its parameter x": more,
+        }
+        for message, function in misfits.items():
+            with self.subTest(message), self.assertRaises(TypeError) as refused:
+                sabir.Service("s", description=given.description).implement("room", function)
+            self.assertEqual(str(refused.exception), message)
+            with self.subTest(message), self.assertRaises(TypeError) as refused:
+                sabir.Service("s").topic("news", int, {"name": str}, accept=function)
             self.assertEqual(str(refused.exception), message)
         with self.assertRaisesRegex(TypeError, "^My Service: expected a name"):
             sabir.Service("My Service")
