@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/sabir-ipc/sabir/internal/pulse"
 )
 
 // ListenOptions says who may connect; nil means only ourselves and root.
@@ -24,13 +26,17 @@ type ListenOptions struct {
 
 // Listener accepts connections on a unix socket. Its methods may be called by any goroutine.
 type Listener struct {
-	ln      *net.UnixListener
 	path    string
-	socket  fs.FileInfo // as it was made: what lies at path later may be another's; nil: it is not ours
-	lock    *lock       // likewise
+	made    *maker      // nil: the socket is not ours
+	beat    *pulse.Beat // likewise
 	closing chan struct{}
 	once    sync.Once
 	err     error // of Close
+
+	mu     sync.Mutex
+	ln     *net.UnixListener // another one once the socket was made again
+	socket fs.FileInfo       // as it was made: what lies at path later may be another's; nil without maker
+	lock   *lock             // likewise
 }
 
 // InUseError says that a daemon already listens there. It is syscall.EADDRINUSE to errors.Is.
@@ -43,7 +49,8 @@ func (e *InUseError) Is(target error) bool { return target == syscall.EADDRINUSE
 
 // Listen makes the socket of a "name" or "unix" address. It is private from the first instant and is opened wider
 // only afterwards, and only if opts ask for it. One that was made for a name by whoever started the process (LISTEN_FDS,
-// as systemd does it) is taken as it is. Errors: *InUseError, *RefusedError, *UnsupportedError.
+// as systemd does it) is taken as it is. One that somebody removes is made again within ten seconds. Errors: *InUseError,
+// *RefusedError, *UnsupportedError.
 func Listen(addr Address, opts *ListenOptions) (*Listener, error) {
 	if opts == nil {
 		opts = &ListenOptions{}
@@ -67,19 +74,14 @@ func Listen(addr Address, opts *ListenOptions) (*Listener, error) {
 	if err := checkPath(path); err != nil {
 		return nil, err
 	}
-	lock, err := acquire(path, opts.Env.filled().UID)
-	if err != nil {
+	if addr.Scheme == "unix" {
+		addr.Path = path // also where the process goes elsewhere meanwhile
+	}
+	l := &Listener{path: path, made: &maker{addr, *opts, gid, mode}, closing: make(chan struct{})}
+	if err := l.make(); err != nil {
 		return nil, err
 	}
-	l, err := bind(path, lock)
-	if err != nil {
-		lock.release()
-		return nil, err
-	}
-	if err := l.admit(gid, mode); err != nil {
-		l.Close()
-		return nil, err
-	}
+	l.watch()
 	return l, nil
 }
 
@@ -137,9 +139,9 @@ func (o *ListenOptions) path(addr Address) (string, error) {
 }
 
 // bind makes the socket, with the lock held.
-func bind(path string, lock *lock) (*Listener, error) {
+func bind(path string, lock *lock) (*net.UnixListener, fs.FileInfo, error) {
 	if err := lock.clear(path); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var err error
@@ -148,50 +150,34 @@ func bind(path string, lock *lock) (*Listener, error) {
 		}
 		return err
 	}}
-	ln, err := config.Listen(context.Background(), "unix", path)
+	made, err := config.Listen(context.Background(), "unix", path)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, &InUseError{path} // somebody without our lock was faster
+		return nil, nil, &InUseError{path} // somebody without our lock was faster
 	}
 	if err != nil {
-		return nil, fmt.Errorf("unix:%s: %w", path, cause(context.Background(), err))
+		return nil, nil, fmt.Errorf("unix:%s: %w", path, cause(context.Background(), err))
 	}
-	l := &Listener{ln: ln.(*net.UnixListener), path: path, lock: lock, closing: make(chan struct{})}
-	l.ln.SetUnlinkOnClose(false) // net would remove whatever is there; Close looks first
-	l.socket, err = os.Lstat(path)
+	ln := made.(*net.UnixListener)
+	ln.SetUnlinkOnClose(false) // net would remove whatever is there; remove looks first
+	socket, err := os.Lstat(path)
 	if err != nil {
-		l.ln.Close()
-		return nil, err
+		ln.Close()
+		return nil, nil, err
 	}
-	return l, nil
-}
-
-// admit gives the socket its group and then its permissions, in this order: the other would let the wrong group in
-// for a moment. os.Root does not follow a symlink that was put there meanwhile.
-func (l *Listener) admit(gid int, mode fs.FileMode) error {
-	if gid < 0 && l.socket.Mode().Perm() == mode {
-		return nil
-	}
-	dir, err := os.OpenRoot(filepath.Dir(l.path))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	if gid >= 0 {
-		if err := dir.Lchown(filepath.Base(l.path), -1, gid); err != nil {
-			return err
-		}
-	}
-	return dir.Chmod(filepath.Base(l.path), mode)
+	return ln, socket, nil
 }
 
 // Accept waits for the next connection and reads its credentials. When the process or the system is short of
 // something it waits and tries again, so the only error of a running daemon is net.ErrClosed, after Close.
 func (l *Listener) Accept() (*Conn, error) {
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		conn, err := l.ln.AcceptUnix()
+		ln := l.current()
+		conn, err := ln.AcceptUnix()
 		switch {
 		case err == nil:
 			return NewConn(conn, credentials(conn)), nil
+		case errors.Is(err, net.ErrClosed) && ln != l.current():
+			continue // the socket was made again
 		case errors.Is(err, net.ErrClosed):
 			return nil, net.ErrClosed
 		case !temporary(err):
@@ -222,16 +208,17 @@ func temporary(err error) bool {
 // Close stops listening, removes the socket if it is still ours, and lets the next daemon in. Connections live on.
 func (l *Listener) Close() error {
 	l.once.Do(func() {
+		if l.made != nil {
+			l.beat.Stop()
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		close(l.closing)
-		if l.lock == nil {
+		if l.made == nil {
 			l.err = l.ln.Close()
 			return
 		}
-		// While the socket is open its inode cannot be another's, so SameFile means ours; hence remove, then close.
-		if info, err := os.Lstat(l.path); err == nil && os.SameFile(info, l.socket) {
-			l.err = os.Remove(l.path)
-		}
-		l.err = errors.Join(l.err, l.ln.Close())
+		l.err = remove(l.path, l.ln, l.socket)
 		l.lock.release()
 	})
 	return l.err

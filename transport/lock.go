@@ -95,11 +95,23 @@ func (l *lock) clear(path string) error {
 	return &RefusedError{path, fmt.Sprintf("cannot be told stale (%v); it was left alone", cause(context.Background(), err))}
 }
 
+// inPlace reports whether it is still where others look for it. That of nil is not.
+func (l *lock) inPlace() bool {
+	if l == nil {
+		return false
+	}
+	ours, err := l.file.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Lstat(l.file.Name())
+	return err == nil && os.SameFile(ours, there)
+}
+
 // release removes the lock file, if it is still ours, before it lets go: no litter is left, and own can tell. The explicit unlock
 // matters: a child being forked this instant shares the open file, and would keep the lock until its exec.
 func (l *lock) release() {
-	ours, err := l.file.Stat()
-	if there, e := os.Lstat(l.file.Name()); err == nil && e == nil && os.SameFile(ours, there) {
+	if l.inPlace() {
 		os.Remove(l.file.Name())
 	}
 	syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN)

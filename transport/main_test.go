@@ -28,6 +28,8 @@ func TestMain(m *testing.M) {
 		helperShort(os.Args[1])
 	case "send":
 		helperSend(os.Args[1])
+	case "who":
+		helperWho(os.Args[1])
 	case "stubborn":
 		helperStubborn()
 	}
@@ -104,6 +106,30 @@ func helperStubborn() {
 	time.Sleep(time.Minute)
 }
 
+// helperWho listens for everybody, connects to itself, and says who comes.
+func helperWho(path string) {
+	l, err := Listen(Address{Scheme: "unix", Path: path}, &ListenOptions{Mode: 0o666})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("listening")
+	go func() {
+		c, err := Dial(context.Background(), Address{Scheme: "unix", Path: path}, nil)
+		if err == nil {
+			io.Copy(io.Discard, c)
+		}
+	}()
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		fmt.Println(c.Peer().Known, c.Peer().UID)
+		defer c.Close()
+	}
+}
+
 // helper is a command that runs this binary as role.
 func helper(t *testing.T, role string, args ...string) *exec.Cmd {
 	t.Helper()
@@ -139,9 +165,9 @@ func openFiles(t *testing.T) int {
 	}
 	n := 0
 	for _, f := range files {
-		// The runtime opens its poller once and keeps it.
+		// The runtime opens its poller once and keeps it, and so does pulse its timer.
 		target, _ := os.Readlink("/proc/self/fd/" + f.Name())
-		if !strings.HasPrefix(target, "anon_inode:[event") {
+		if !strings.HasPrefix(target, "anon_inode:[event") && target != "anon_inode:[timerfd]" {
 			n++
 		}
 	}

@@ -1,7 +1,10 @@
 package transport
 
 import (
+	"fmt"
 	"net"
+	"os"
+	"strings"
 	"syscall"
 )
 
@@ -28,7 +31,28 @@ func credentials(conn *net.UnixConn) Peer {
 	if err != nil || credErr != nil || cred.Uid == nobody || cred.Gid == nobody {
 		return unknown
 	}
+	if cred.Uid == overflow && !sameNamespace(int(cred.Pid)) {
+		return unknown
+	}
 	return Peer{Transport: "unix", Known: true, UID: cred.Uid, GID: cred.Gid, PID: int(cred.Pid)}
+}
+
+// overflow is the user nobody, and in a user namespace, as that of a container, also the uid that the kernel shows of
+// everybody whom the namespace has no number for. Who runs there as nobody would take all users of the host for himself.
+const overflow = 65534
+
+// sameNamespace reports whether users have the same numbers for a process as for us. spec [A4]
+func sameNamespace(pid int) bool {
+	numbers, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return false
+	}
+	if f := strings.Fields(string(numbers)); len(f) == 3 && f[0] == "0" && f[1] == "0" && f[2] == "4294967295" {
+		return true // it is that of the machine, where everybody has one
+	}
+	ours, err := os.Readlink("/proc/self/ns/user")
+	theirs, e := os.Readlink(fmt.Sprintf("/proc/%d/ns/user", pid))
+	return err == nil && e == nil && ours == theirs
 }
 
 // hungUp sends nothing: the kernel refuses even that with EPIPE once the peer has closed, and accepts it as long as

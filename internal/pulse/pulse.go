@@ -18,6 +18,8 @@ const (
 	Period = time.Millisecond
 	// Slow is that of the beats for what is not urgent.
 	Slow = time.Second
+	// Rare is that for what goes on as long as the process.
+	Rare = 10 * time.Second
 )
 
 // A Beat calls its function at the next beat after each Next. All methods may be called by any goroutine; the function
@@ -36,13 +38,17 @@ func New(f func()) *Beat { return &Beat{f: f, of: &fast} }
 // NewSlow makes a Beat of the slow clock.
 func NewSlow(f func()) *Beat { return &Beat{f: f, of: &slow} }
 
+// NewRare makes a Beat of the rarest clock.
+func NewRare(f func()) *Beat { return &Beat{f: f, of: &rare} }
+
 // The clocks are the process's, since so is the poller.
-var fast, slow = clock{period: Period}, clock{period: Slow}
+var fast, slow, rare = clock{period: Period}, clock{period: Slow}, clock{period: Rare}
 
 type clock struct {
 	period  time.Duration
 	mu      sync.Mutex
 	waiting []*Beat // for the next beat
+	live    int     // of those that were not stopped
 	beating bool
 	crowded atomic.Bool
 	source  source
@@ -58,6 +64,7 @@ func (b *Beat) Next() {
 	}
 	b.next = true
 	c.waiting = append(c.waiting, b)
+	c.live++
 	if !c.beating {
 		c.beating = true
 		c.source.start(c.period)
@@ -65,10 +72,19 @@ func (b *Beat) Next() {
 	}
 }
 
-// Stop lets go of the function, and of all that it holds. A call may be under way.
+// Stop lets go of the function, and of all that it holds. A call may be under way. When nobody waits any more the
+// clock ends at once: with the next beat, as it would, there was a goroutine for long that nobody knows of.
 func (b *Beat) Stop() {
-	b.of.mu.Lock()
-	defer b.of.mu.Unlock()
+	c := b.of
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if b.f != nil && b.next {
+		if c.live--; c.live == 0 {
+			clear(c.waiting)
+			c.waiting = c.waiting[:0]
+			c.source.hurry()
+		}
+	}
 	b.f = nil
 }
 
@@ -88,7 +104,7 @@ func (c *clock) beat() {
 	for {
 		c.source.wait()
 		c.mu.Lock()
-		due, c.waiting = c.waiting, due[:0]
+		due, c.waiting, c.live = c.waiting, due[:0], 0
 		c.crowded.Store(len(due) >= crowd)
 		for _, b := range due {
 			b.next = false
@@ -136,8 +152,26 @@ func Count() (much bool) {
 }
 
 // ticker beats where there is no better source.
-type ticker struct{ t *time.Ticker }
+type ticker struct {
+	t   *time.Ticker
+	now chan struct{}
+}
 
-func (s *ticker) start(period time.Duration) { s.t = time.NewTicker(period) }
-func (s *ticker) wait()                      { <-s.t.C }
-func (s *ticker) stop()                      { s.t.Stop() }
+func (s *ticker) start(period time.Duration) {
+	s.t, s.now = time.NewTicker(period), make(chan struct{}, 1)
+}
+func (s *ticker) stop() { s.t.Stop() }
+
+func (s *ticker) wait() {
+	select {
+	case <-s.t.C:
+	case <-s.now:
+	}
+}
+
+func (s *ticker) hurry() {
+	select {
+	case s.now <- struct{}{}:
+	default:
+	}
+}

@@ -177,3 +177,36 @@ func BenchmarkNext(b *testing.B) {
 		beat.Next()
 	}
 }
+
+// The last who stops has the clock end, however far the next beat is, and who comes then begins it anew.
+func TestStopEnds(t *testing.T) {
+	for name, sourced := range map[string]bool{"this system's source": true, "a ticker": false} {
+		t.Run(name, func(t *testing.T) {
+			c := clock{period: time.Hour}
+			if !sourced {
+				c.source = standIn()
+			}
+			beating := func() bool {
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				return c.beating
+			}
+			for range 3 {
+				a, b := &Beat{of: &c, f: func() { t.Error("called") }}, &Beat{of: &c, f: func() { t.Error("called") }}
+				a.Next()
+				b.Next()
+				a.Stop()
+				if !beating() {
+					t.Fatal("one of two has ended it")
+				}
+				b.Stop()
+				b.Stop()
+				for end := time.Now().Add(10 * time.Second); beating(); time.Sleep(time.Millisecond) {
+					if time.Now().After(end) {
+						t.Fatal("it beats for nobody")
+					}
+				}
+			}
+		})
+	}
+}

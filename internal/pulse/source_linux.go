@@ -10,9 +10,10 @@ import (
 // source is a timer of the kernel's that is read like a file (timerfd_create(2)), so that the poller waits for it
 // together with the sockets. Where it cannot be had, a ticker stands in.
 type source struct {
-	fd   int
-	file *os.File
-	poor bool // only the ticker
+	fd     int
+	file   *os.File
+	period syscall.Timespec
+	poor   bool // only the ticker
 	ticker
 }
 
@@ -33,7 +34,8 @@ func (s *source) start(period time.Duration) {
 		s.ticker.start(period)
 		return
 	}
-	s.set(syscall.NsecToTimespec(int64(period)))
+	s.period = syscall.NsecToTimespec(int64(period))
+	s.set(s.period, s.period)
 }
 
 func (s *source) wait() {
@@ -50,11 +52,20 @@ func (s *source) stop() {
 		s.ticker.stop()
 		return
 	}
-	s.set(syscall.Timespec{})
+	s.set(syscall.Timespec{}, syscall.Timespec{})
 }
 
-// set makes the first beat and each that follows come after d; zero stops them.
-func (s *source) set(d syscall.Timespec) {
-	spec := [2]syscall.Timespec{d, d} // struct itimerspec: it_interval, it_value
+// hurry has the next beat come now.
+func (s *source) hurry() {
+	if s.poor {
+		s.ticker.hurry()
+		return
+	}
+	s.set(syscall.Timespec{Nsec: 1}, s.period)
+}
+
+// set makes the first beat come after a time, and the others after each other; zero is never.
+func (s *source) set(first, others syscall.Timespec) {
+	spec := [2]syscall.Timespec{others, first} // struct itimerspec: it_interval, it_value
 	syscall.Syscall6(syscall.SYS_TIMERFD_SETTIME, uintptr(s.fd), 0, uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
 }
