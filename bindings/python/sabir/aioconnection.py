@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import time
 from collections import deque
@@ -13,7 +14,7 @@ from .address import Address, parse
 from .clientcore import TURN, ClientCore, Event, Pending, late, left, unanswered
 from .description import Description
 from .errors import Cancelled, DeadlineExceeded, Draining, ParseError, TooLarge, Unavailable
-from .link import loopback, watch
+from .link import loopback, share, watch
 from .scram import Scram
 
 CONNECT = 10.0
@@ -248,6 +249,26 @@ class _Child(asyncio.SubprocessProtocol):
             self.connection.connection_lost(exc)
 
 
+async def reach(host: str, port: int, until: float) -> socket.socket:
+    """Connects to the first of the addresses of a host that answers."""
+    loop = asyncio.get_running_loop()
+    found = await asyncio.wait_for(loop.getaddrinfo(host, port, type=socket.SOCK_STREAM), share(until, 1))
+    fault: Exception = TimeoutError("timed out")
+    for i, (family, kind, protocol, _, address) in enumerate(found):
+        try:
+            sock = socket.socket(family, kind, protocol)
+            try:
+                sock.setblocking(False)
+                await asyncio.wait_for(loop.sock_connect(sock, address), share(until, len(found) - i))
+                return sock
+            except BaseException:
+                sock.close()
+                raise
+        except (OSError, asyncio.TimeoutError) as e:
+            fault = e
+    raise fault
+
+
 async def dial(address: str, descriptions: Dict[str, Description]) -> Connection:
     a = parse(address)
     loop = asyncio.get_running_loop()
@@ -264,10 +285,16 @@ async def dial(address: str, descriptions: Dict[str, Description]) -> Connection
                 loopback(a.host)
             context = trust.context() if a.kind == "tls" else None
             name = a.host if a.kind == "tls" else None
-            await asyncio.wait_for(loop.create_connection(lambda: c, a.host, a.port, ssl=context, server_hostname=name), CONNECT)
+            until = time.monotonic() + CONNECT
+            sock = await reach(a.host, a.port, until)
+            try:
+                await asyncio.wait_for(loop.create_connection(lambda: c, sock=sock, ssl=context, server_hostname=name), share(until, 1))
+            except BaseException:
+                sock.close()
+                raise
     except ssl.SSLError as e:
         raise Unavailable(f"TLS to {a.host}:{a.port}: {e}") from None
-    except asyncio.TimeoutError:
+    except (asyncio.TimeoutError, TimeoutError):
         raise Unavailable(f"nobody answers at {address.partition('#')[0]} within {CONNECT:g} s") from None
     except OSError as e:
         raise Unavailable(f"nobody answers at {address.partition('#')[0]}: {e.strerror or e}") from None

@@ -29,7 +29,7 @@ class Connection:
         until = time.monotonic() + (CONNECT if timeout is None else timeout)
         self.pid = os.getpid()  # after a fork it is the parent's
         self.known = trust.Trust(a) if a.kind == "tls" else None
-        self.link = link.dial(a, left(until))
+        self.link = link.dial(a, until)
         self.core = ClientCore(descriptions)
         self.lock = threading.RLock()  # of the core and of what is below; a generator may be left by the garbage collector
         self.changed = threading.Condition(self.lock)

@@ -9,6 +9,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from typing import Optional
 
 from . import trust
@@ -16,6 +17,7 @@ from .address import Address, AddressError
 from .errors import Unavailable
 
 CHUNK = 1 << 16
+LEAST = 2.0  # seconds for an address
 
 
 class Link:
@@ -166,7 +168,35 @@ def watch(sock: socket.socket) -> None:
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-def dial(a: Address, timeout: Optional[float]) -> Link:
+def share(until: float, n: int) -> float:
+    """How long the next of n addresses of a host may take, of which some may be dead; TimeoutError."""
+    rest = until - time.monotonic()
+    if rest <= 0:
+        raise TimeoutError("timed out")
+    return min(rest, max(LEAST, rest / n))
+
+
+def reach(host: str, port: int, until: float) -> socket.socket:
+    """Connects to the first of the addresses of a host that answers, and leaves the rest of the time as the time-out."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    fault: OSError = TimeoutError("timed out")
+    for i, (family, kind, protocol, _, address) in enumerate(found):
+        try:
+            sock = socket.socket(family, kind, protocol)
+            try:
+                sock.settimeout(share(until, len(found) - i))
+                sock.connect(address)
+                sock.settimeout(share(until, 1))
+                return sock
+            except OSError:
+                sock.close()
+                raise
+        except OSError as e:
+            fault = e
+    raise fault
+
+
+def dial(a: Address, until: float) -> Link:
     """Connects; whose certificate it is has not been judged then."""
     if a.kind == "exec":
         return ChildLink(a.command)
@@ -174,12 +204,12 @@ def dial(a: Address, timeout: Optional[float]) -> Link:
     try:
         if a.kind == "unix":
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            sock.settimeout(timeout)
+            sock.settimeout(share(until, 1))
             sock.connect(a.path)
             return SocketLink(sock)
         if a.kind == "tcp":
             loopback(a.host)
-        sock = socket.create_connection((a.host, a.port), timeout)
+        sock = reach(a.host, a.port, until)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         watch(sock)
         if a.kind == "tcp":

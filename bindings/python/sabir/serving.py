@@ -20,6 +20,18 @@ from .threads import Threads
 
 GRACE = 10.0  # for calls in flight when the service stops [O9]
 THREADS = 256
+OVERFLOW = 65534  # nobody, and in a user namespace whoever it has no number for
+
+
+def same_namespace(pid: int) -> bool:
+    """Whether users have the same numbers for a process as for us. [A4]"""
+    try:
+        with open("/proc/self/uid_map") as numbers:
+            if numbers.read().split() == ["0", "0", "4294967295"]:
+                return True  # it is that of the machine
+        return os.readlink("/proc/self/ns/user") == os.readlink(f"/proc/{pid}/ns/user")
+    except OSError:
+        return False
 
 
 class Server:
@@ -41,6 +53,8 @@ class Server:
             raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
             pid, uid, _ = struct.unpack("3i", raw)
         except (OSError, AttributeError):
+            return Caller("unix", "none")
+        if uid == OVERFLOW and not same_namespace(pid):
             return Caller("unix", "none")
         who = Caller("unix", "admin" if uid in (0, os.getuid()) else "none", uid=uid, pid=pid)
         return who._replace(level=self.level(who)) if self.level else who

@@ -255,7 +255,7 @@ class Blocking(Serving):
         with socket.create_server(("127.0.0.1", 0)) as server:
             address = f"tcp:127.0.0.1:{server.getsockname()[1]}"
             asyncio.run(asynchronous(address))
-            link = sabir.link.dial(sabir.address.parse(address), 5)
+            link = sabir.link.dial(sabir.address.parse(address), time.monotonic() + 5)
             assert isinstance(link, sabir.link.SocketLink)
             self.assert_watched(link.sock)
             link.close()
