@@ -16,7 +16,7 @@ export interface Options {
   /** How long a call waits for a connection, in ms, until it is Unanswered. Default: 10000. */
   patience?: number;
   /** Told when there is a connection, when it broke and is made again, and when there will be none any more: after
-   * close, or because the server does not let us in. At first it is connecting. */
+   * close, or because the server does not let us in. At first it is connecting. What it throws nobody catches. */
   onstate?: (state: State, why?: Error) => void;
 }
 
@@ -25,23 +25,24 @@ export type State = "connecting" | "connected" | "closed";
 /** A server, over whatever connection there is just now. Methods are "service.member"; params are an object. */
 export interface Client {
   /** Calls a method, and returns its result. Of the other kinds it returns what there is now. Rejects with a SabirError
-   * or an Unanswered, or the reason of the signal. */
+   * or an Unanswered, or the reason of the signal. While more than a MiB waits to be sent, calls wait here: one that is
+   * cancelled, or whose connection breaks until then, has not run. */
   call<Result = any>(method: string, params?: object, options?: CallOptions): Promise<Result>;
 
-  /** The values of a stream, one by one. Leaving the loop ends it. If the connection breaks, the loop throws an
-   * Unanswered. */
-  stream<Value = any>(method: string, params?: object, options?: WatchOptions): AsyncGenerator<Value, void>;
+  /** The values of a stream, one by one. Leaving the loop ends it, and so does return(), also while next() waits. If the
+   * connection breaks, the loop throws an Unanswered. */
+  stream<Value = any>(method: string, params?: object, options?: WatchOptions): AsyncIterableIterator<Value>;
 
   /** What happens in a topic, state or table, from now on and for good: when the connection broke, it goes on where it
    * was, and tells what was lost. Leaving the loop ends it. */
   watch<Value = any>(method: string, params?: object, options?: WatchOptions): AsyncIterableIterator<WatchEvent<Value>>;
 
   /** The value of a state, and again each time it has changed. */
-  state<Value = any>(method: string, params?: object, options?: WatchOptions): AsyncGenerator<Value, void>;
+  state<Value = any>(method: string, params?: object, options?: WatchOptions): AsyncIterableIterator<Value>;
 
   /** The rows of a table by key, all of them, and again each time one has changed. It is the same Map while the
    * connection holds, and what there was remains while it is made again. */
-  table<Value = any>(method: string, params?: object, options?: WatchOptions): AsyncGenerator<Map<string, Value>, void>;
+  table<Value = any>(method: string, params?: object, options?: WatchOptions): AsyncIterableIterator<Map<string, Value>>;
 
   /** Ends everything under way, for good: it is Unanswered. */
   close(): void;
@@ -60,7 +61,7 @@ export interface WatchOptions {
   /** Ends it: the loop throws the reason. */
   signal?: AbortSignal;
   /** How many items may wait here for the one who reads them; the sender waits then, or skips what its kind allows to be
-   * skipped. Default: 256. 0: any number. */
+   * skipped. Default: 256, at most 1024. 0: any number. */
   window?: number;
   /** Of a topic: where to go on, as an event tells it. Default: from now on. */
   since?: Position;

@@ -13,19 +13,17 @@
 // watched goes on where it was. There are two failures: SabirError, the other side said no, and Unanswered, nobody said
 // anything. What goes over the wire is in spec/ of the project; [S12] and the like are its clauses.
 // @ts-check
-/** @import { CallOptions, Options, Position, WatchEvent, WatchOptions } from "./sabir" */
+/** @import { CallOptions, Client as Api, Options, Position, State, WatchEvent, WatchOptions } from "./sabir" */
 
 /** A request that is under way on a link, or waits for one.
  * @typedef {object} Request
- * @property {{method: string, params: object, timeout?: number, window?: number, since?: Position}} message
- * @property {boolean} [patient] it waits for a link as long as it takes
- * @property {boolean} [beside] others were under way on its link when it was sent
- * @property {(method: string, params: any) => void} [told] of its items
- * @property {(answer: any, link: Link) => void} answered
+ * @property {{method: string, timeout?: number, window?: number, since?: Position}} message
+ * @property {string|undefined} params as they were when we were asked, in JSON
+ * @property {boolean} [beside] others were under way when it was sent @property {boolean} [sent] before, on a link that broke
+ * @property {(method: string, params: any) => void} [told] of its items @property {boolean} [patient] it waits for a link as long as it takes
+ * @property {(answer: any, link: Link) => void} answered @property {(why: Error) => void} ended there will be no answer
  * @property {(why: Unanswered) => void} broken it was sent, and its link broke
- * @property {(why: Error) => void} ended there will be no answer
- * @property {Link} [link] on which it was sent @property {number} [id] there
- * @property {any} [timer] of waiting
+ * @property {Link} [link] on which it was sent @property {number} [id] there @property {any} [timer] of waiting
  */
 
 /** The other side said no; `name` says which no, such as "lounge.NoSuchRoom" or "rpc.Denied". */
@@ -47,12 +45,8 @@ export class Unanswered extends Error {
   }
 }
 
-/**
- * Connects, and again whenever the connection breaks, until close.
- * @param {string|URL} [url] of the server, with http, https, ws or wss, and the path below which it is if that is not /;
- *   default: where the page came from. A fragment #t=TOKEN, as sabir web prints it, is the token.
- * @param {Options} [options]
- */
+/** Connects, and again whenever the connection breaks, until close.
+ * @param {string|URL} [url] of the server; default: where the page came from @param {Options} [options] */
 export function connect(url, options) {
   const { location } = /** @type {any} */ (globalThis);
   return new Client(url ?? new URL("/" + location?.hash, location?.href), options ?? {});
@@ -67,6 +61,7 @@ class Client {
   /** @type {Set<Request>} */ #waiting = new Set();
   /** @type {any} */ #timer = 0; #attempt = 0;
   /** @type {Error|null} */ #over = null;
+  /** @type {SabirError|null} */ #tooLarge = null; // what the server said of a message that was
 
   /** @param {string|URL} url @param {Options} options */
   constructor(url, options) {
@@ -75,11 +70,12 @@ class Client {
     Object.assign(at, { protocol: at.protocol.replace(/^http/, "ws"), pathname: new URL(".", at).pathname, search: "", hash: "" });
     this.#url = at.href;
     // Who we are, or else whether we may do without: before that is answered nothing else is sent.
-    this.#greeting = token ? { method: "rpc.auth", params: { token } } : { method: "rpc.ping", params: {} };
+    this.#greeting = token ? { message: { method: "rpc.auth" }, params: JSON.stringify({ token }) } : ping;
     this.#WebSocket = options.WebSocket ?? /** @type {any} */ (globalThis).WebSocket;
     if (!this.#WebSocket) throw new Error("there is no WebSocket here: give connect one, as that of the package ws");
     this.#patience = options.patience ?? 10_000;
-    this.#onstate = options.onstate ?? (() => {});
+    // What it throws is not thrown among what we do, nor does it close us meanwhile.
+    this.#onstate = (/** @type {State} */ state, /** @type {Error|undefined} */ why = undefined) => queueMicrotask(() => options.onstate?.(state, why));
     this.#dial();
   }
 
@@ -97,7 +93,8 @@ class Client {
       };
       const abort = () => end(reject, signal?.reason);
       /** @type {Request} */ const request = {
-        message: { method, params, timeout: timeout && timeout / 1000 },
+        message: { method, timeout: timeout && timeout / 1000 },
+        params: JSON.stringify(params),
         answered: (answer, link) => {
           const error = errorOf(answer);
           if (error && link.turn(request, error)) return;
@@ -105,81 +102,67 @@ class Client {
           link.leave(); // it was not started [E4], and the next server may do it
           this.#start(request);
         },
-        broken: (why) => (retry ? this.#start(request) : end(reject, why)),
-        ended: (why) => end(reject, why),
+        broken: (why) => (retry ? this.#start(Object.assign(request, { sent: true })) : end(reject, why)),
+        ended: (why) => end(reject, request.sent && why instanceof Unanswered ? new Unanswered(why.message, true) : why),
       };
-      const late = { code: -32002, message: "the time is up", data: { name: "rpc.DeadlineExceeded" } };
-      const clock = timeout && setTimeout(() => end(reject, new SabirError(late)), timeout);
+      const late = new SabirError({ code: -32002, message: "the time is up", data: { name: "rpc.DeadlineExceeded" } });
+      const clock = after(timeout || Infinity, () => end(reject, late));
       signal?.addEventListener("abort", abort);
-      try { this.#start(request); } catch (e) { end(reject, e); } // params that are no JSON
+      this.#start(request);
+      if (this.#timer) this.#dial(); // somebody waits for the answer
     });
   }
 
   /** The values of a stream, one by one. Leaving the loop ends it. If the connection breaks, the loop throws.
-   * @param {string} method @param {object} [params] @param {WatchOptions} [options] @returns {AsyncGenerator<any>} */
-  async *stream(method, params, options) {
-    for await (const event of this.#watch(method, params, options, false)) if (event.kind === "item") yield event.value;
-  }
+   * @type {Api["stream"]} */
+  stream = (...asked) => new Watch(this.#start, this.#cancel, asked, false, valueOf);
 
-  /** What happens in a topic, state or table, from now on and for good: see WatchEvent.
-   * @param {string} method @param {object} [params] @param {WatchOptions} [options] @returns {AsyncIterableIterator<WatchEvent<any>>} */
-  watch(method, params, options) { return this.#watch(method, params, options, true); }
+  /** What happens in a topic, state or table, from now on and for good: see WatchEvent. @type {Api["watch"]} */
+  watch = (...asked) => new Watch(this.#start, this.#cancel, asked, true, (event) => event);
 
-  /** The value of a state, and again each time it has changed.
-   * @param {string} method @param {object} [params] @param {WatchOptions} [options] @returns {AsyncGenerator<any>} */
-  async *state(method, params, options) {
-    for await (const event of this.watch(method, params, options)) if (event.kind === "item") yield event.value;
-  }
+  /** The value of a state, and again each time it has changed. @type {Api["state"]} */
+  state = (...asked) => new Watch(this.#start, this.#cancel, asked, true, valueOf);
 
   /** The rows of a table by key, all of them, and again each time one has changed. It is the same Map while the
-   * connection holds, and what there was remains while it is made again.
-   * @param {string} method @param {object} [params] @param {WatchOptions} [options] @returns {AsyncGenerator<Map<string, any>>} */
-  async *table(method, params, options) {
-    let rows = new Map();
-    let live = false;
-    for await (const event of this.watch(method, params, options)) {
-      if (event.kind === "item") rows.set(event.key, event.value);
-      else if (event.kind === "gone") rows.delete(event.key);
-      else if (event.kind === "live") live = true;
+   * connection holds, and what there was remains while it is made again. @type {Api["table"]} */
+  table = (...asked) => {
+    let [rows, live] = [new Map(), false];
+    return new Watch(this.#start, this.#cancel, asked, true, ({ kind, key, value }) => {
+      if (kind === "item") rows.set(key, value);
+      else if (kind === "gone") rows.delete(key);
+      else if (kind === "live") live = true;
       else [rows, live] = [new Map(), false]; // all rows come again, and then live [S17], [S18]
-      if (live) yield rows;
-    }
-  }
+      return live ? rows : undefined;
+    });
+  };
 
   /** Ends everything under way, for good. */
   close() { this.#end(new Unanswered("closed", false)); }
 
-  /** @param {string} method @param {object|undefined} params @param {WatchOptions|undefined} options @param {boolean} follow */
-  #watch(method, params = {}, options = {}, follow) {
-    return new Watch({ start: (r) => this.#start(r), cancel: (r) => this.#cancel(r) }, { method, params }, options, follow);
-  }
-
-  /** Sends a request, now or when there is a link. @param {Request} request */
-  #start(request) {
+  /** Sends a request, now or when there is a link. */
+  #start = (/** @type {Request} */ request) => {
     request.link = undefined;
     if (this.#over) return request.ended(this.#over);
+    if (this.#tooLarge && bytesOf(request) > this.#tooLarge.params.limit) return request.ended(this.#tooLarge);
     if (this.#ready) return this.#link?.send(request);
-    JSON.stringify(request.message); // what is no JSON throws now, and not when its turn has come
     this.#waiting.add(request);
-    if (request.patient) return;
-    if (this.#timer) this.#dial(); // somebody waits for the answer
     const late = () => this.#cancel(request).ended(new Unanswered("no connection to " + this.#url, false));
-    request.timer = setTimeout(late, this.#patience);
-  }
+    if (!request.patient) request.timer = after(this.#patience, late);
+  };
 
-  #cancel(/** @type {Request} */ request) {
+  #cancel = (/** @type {Request} */ request) => {
     clearTimeout(request.timer);
     this.#waiting.delete(request);
     request.link?.cancel(request);
     return request;
-  }
+  };
 
   #dial() {
-    this.#timer = clearTimeout(this.#timer); // none
+    this.#timer = void clearTimeout(this.#timer);
     let since = Infinity; // when it was ready
     /** @type {Request} */ const greeting = {
       ...nobody,
-      message: this.#greeting,
+      ...this.#greeting,
       answered: (answer) => {
         const error = errorOf(answer);
         if (error) return passing(error) ? link.break(error) : this.#end(error); // which would be the same each time
@@ -200,8 +183,12 @@ class Client {
         if (Date.now() - since > steady) this.#attempt = 0;
         this.#timer = setTimeout(() => this.#dial(), jitter(this.#attempt++));
       }
+      const big = why instanceof SabirError && why.name === "rpc.TooLarge" ? (this.#tooLarge = why) : null;
       const broke = new Unanswered(why.message, true);
-      for (const request of orphans ?? []) this.#over ? request.ended(broke) : request.broken(broke);
+      for (const request of orphans ?? []) {
+        if (big && bytesOf(request) > big.params.limit) request.ended(big); // it was this one
+        else this.#over ? request.ended(broke) : request.broken(broke);
+      }
       for (const request of refused ?? []) this.#start(this.#cancel(request));
     };
     const link = (this.#link = new Link(this.#url, this.#WebSocket, greeting, gone));
@@ -212,7 +199,7 @@ class Client {
     if (this.#over) return;
     this.#over = why;
     this.#ready = false;
-    clearTimeout(this.#timer);
+    this.#timer = void clearTimeout(this.#timer);
     for (const link of [...this.#links]) link.break(why);
     this.#onstate("closed", why);
     for (const request of [...this.#waiting]) this.#cancel(request).ended(why);
@@ -220,13 +207,14 @@ class Client {
 }
 
 const steady = 10_000; // ms after which a connection was a good one
-
-/** How long to wait before an attempt, in ms. With full jitter: those who were thrown out together do not come back
- * together. @param {number} attempt */
-const jitter = (attempt) => Math.random() * Math.min(30_000, 2_000 * 2 ** attempt);
-
+/** How long to wait before an attempt, in ms: those who were thrown out together do not come back together. */
+const jitter = (/** @type {number} */ attempt) => Math.random() * Math.min(30_000, 2_000 * 2 ** attempt);
 /** Who asked and does not care any more. @type {Request} */
-const nobody = { message: { method: "", params: {} }, answered() {}, broken() {}, ended() {} };
+const nobody = { message: { method: "" }, params: "{}", answered() {}, broken() {}, ended() {} };
+/** Has something happen later, unless that is further away than a clock reaches. @param {number} ms @param {() => void} f */
+const after = (ms, f) => (ms < 2 ** 31 ? setTimeout(f, ms) : 0);
+const bytesOf = (/** @type {Request} */ { params = "" }) => new TextEncoder().encode(params).length + 100; // about
+const valueOf = (/** @type {{value?: any}} */ { value }) => value;
 
 /** What an answer says of a failure. @param {any} answer @returns {SabirError|null} */
 function errorOf({ error, result }) {
@@ -239,46 +227,46 @@ function errorOf({ error, result }) {
 const passing = ({ name }) => ["rpc.Unavailable", "rpc.OutcomeUnknown", "rpc.Draining", "rpc.Cancelled", "rpc.Busy"].includes(name);
 
 /** Items as they come. Whoever does not read them holds up who sends them: never more than `window` wait here.
- * @implements {AsyncIterableIterator<WatchEvent<any>>} */
+ * @implements {AsyncIterableIterator<any>} */
 class Watch {
-  #client; #window; #signal;
+  #start; #cancel; #show; #window; #signal;
   /** @type {Request} */ #request;
   /** @type {WatchEvent<any>[]} */ #queue = [];
-  /** @type {{resolve: (r: IteratorResult<WatchEvent<any>>) => void, reject: (why: any) => void}[]} */ #readers = [];
+  /** @type {{resolve: (r: IteratorResult<any>) => void, reject: (why: any) => void}[]} */ #readers = [];
   #credit; // items that may still come without our asking for more
   /** @type {Position|undefined} */ #position; // in a topic, of what has come
-  #live = false; #known = false; // known: it has been live
-  /** @type {any} */ #timer = 0; #attempt = 0;
-  /** @type {any} */ #failure = null; #over = false;
+  #live = false; #known = false; #over = false; // known: it has been live
+  /** @type {any} */ #timer = 0; #attempt = 0; /** @type {any} */ #failure = null;
 
-  /** @param {{start(r: Request): void, cancel(r: Request): void}} client @param {{method: string, params: object}} message
-   * @param {WatchOptions} options @param {boolean} follow go on after the connection broke */
-  constructor(client, message, { window = 256, since, signal }, follow) {
-    this.#client = client;
-    this.#window = this.#credit = window;
+  /** @param {(r: Request) => void} start @param {(r: Request) => void} cancel @param {[string, object?, WatchOptions?]} asked
+   * @param {boolean} follow go on after the connection broke
+   * @param {(event: any) => any} show what the loop gets of a WatchEvent; undefined: nothing */
+  constructor(start, cancel, [method, params = {}, { window = 256, since, signal } = {}], follow, show) {
+    this.#start = start;
+    this.#cancel = cancel;
+    this.#show = show;
+    this.#window = this.#credit = Math.min(window, 1024); // more is cut there [S1], and we would wait for it
     this.#position = since && { epoch: since.epoch, seq: since.seq };
     this.#signal = signal;
-    const end = (/** @type {any} */ why) => this.#end(why);
     this.#request = {
-      message, patient: follow,
+      message: { method }, params: JSON.stringify(params), patient: follow,
       told: (method, params) => (method === "rpc.live" ? this.#goLive(params) : this.#item(params)),
       answered: (answer, link) => {
         const error = errorOf(answer);
         if (error?.name === "rpc.Draining") link.leave();
-        else if (!error || !follow || !this.#known || !passing(error)) return end(error);
+        else if (!error || !follow || !this.#known || !passing(error)) return this.#end(error);
         this.#down(error);
         this.#timer = setTimeout(this.#subscribe, jitter(this.#attempt++));
       },
       broken: (why) => {
-        if (!follow) return end(why);
+        if (!follow) return this.#end(why);
         this.#down(why);
         this.#subscribe();
       },
-      ended: end,
+      ended: this.#end,
     };
     signal?.addEventListener("abort", this.#abort);
-    if (signal?.aborted) this.#end(signal.reason);
-    else this.#subscribe();
+    signal?.aborted ? this.#end(signal.reason) : this.#subscribe();
   }
 
   /** Asks for what comes after what we have. */
@@ -287,7 +275,7 @@ class Watch {
     message.since = this.#position;
     // What still waits here has used its credit; but a window of 0 would be none at all. [S2]
     message.window = this.#credit = this.#window && Math.max(1, this.#window - this.#queue.length);
-    this.#client.start(this.#request);
+    this.#start(this.#request);
   };
 
   #goLive(/** @type {any} */ { epoch, seq, lost = 0 }) {
@@ -298,7 +286,7 @@ class Watch {
   }
 
   #item(/** @type {any} */ { epoch = this.#position?.epoch, seq, lost = 0, key, value, gone, reset }) {
-    this.#credit--;
+    if (--this.#credit < -this.#window && this.#window) return this.#request.link?.break(new Error("more items came than were asked for"));
     if (seq !== undefined) this.#position = { epoch, seq };
     if (reset) this.#tell({ kind: "reset", lost });
     else if (gone) this.#tell({ kind: "gone", key, lost });
@@ -309,98 +297,110 @@ class Watch {
     if (this.#live) this.#tell({ kind: "down", why, lost: 0 });
     this.#live = false;
   }
-
-  #tell(/** @type {WatchEvent<any>} */ event) {
-    if (this.#queue.push(event) > 2 * this.#window + 2 && this.#window) this.#request.link?.break(new Error("more items came than were asked for"));
-    else this.#serve();
-  }
+  #tell(/** @type {WatchEvent<any>} */ event) { this.#queue.push(event); this.#serve(); }
 
   #abort = () => this.#stop(this.#signal?.reason);
   #stop(/** @type {any} */ why) {
     this.#queue = [];
-    this.#client.cancel(this.#request);
+    this.#cancel(this.#request);
     this.#end(why);
   }
 
-  #end(/** @type {any} */ failure) {
+  #end = (/** @type {any} */ failure) => {
     if (this.#over) return;
     this.#over = true;
     this.#failure = failure;
     clearTimeout(this.#timer);
     this.#signal?.removeEventListener("abort", this.#abort);
     this.#serve();
-  }
+  };
 
   /** Hands what there is to those who wait for it. */
   #serve() {
     while (this.#readers.length && (this.#queue.length || this.#over)) {
+      const event = this.#queue.shift();
+      const value = event && this.#show(event);
+      if (event && value === undefined) continue;
       const { resolve, reject } = /** @type {any} */ (this.#readers.shift());
-      const told = !this.#queue.length && this.#failure;
-      if (told) this.#failure = null; // once
-      if (told) reject(told);
-      else resolve(this.#queue.length ? { value: this.#queue.shift(), done: false } : { value: undefined, done: true });
+      if (event || !this.#failure) resolve({ value, done: !event });
+      else reject(this.#failure), (this.#failure = null); // once
     }
     const room = this.#window - this.#credit - this.#queue.length;
     if (!this.#over && this.#window && room >= this.#window / 2 && this.#request.link?.more(this.#request, room)) this.#credit += room;
   }
 
-  /** @returns {Promise<IteratorResult<WatchEvent<any>>>} */
+  /** @returns {Promise<IteratorResult<any>>} */
   next = () => new Promise((resolve, reject) => {
     this.#readers.push({ resolve, reject });
     this.#serve();
   });
-  /** Ends it: what leaving a loop does. @returns {Promise<IteratorResult<WatchEvent<any>>>} */
+  /** Ends it: what leaving a loop does. @returns {Promise<IteratorResult<any>>} */
   async return() {
     this.#stop(null);
     return { value: undefined, done: true };
   }
-
   [Symbol.asyncIterator] = () => this;
 }
 
 const silence = 25_000; // ms without a word after which we ask
 const deadline = 10_000; // ms for the answer
+const slowest = 10_000; // bytes a second, at which what was sent before may be on its way still
+const most = 1 << 20; // bytes that wait in the browser, where nothing can be taken back, until what follows waits with us
+const ping = { message: { method: "rpc.ping" }, params: "{}" };
 
 /** One WebSocket, until it breaks. */
 class Link {
   #socket; #gone;
   /** @type {Map<number, Request>} */ #requests = new Map();
   /** @type {Set<Request>} */ #refused = new Set(); // because too many are under way: they wait for one of these
-  #answers = 0; #id = 0;
+  /** @type {Set<Request>} */ #held = new Set(); // until there is room
+  #answers = 0; #id = 0; #broken = false; #left = false;
   #heard = Date.now();
-  #asked = 0; // when we did, if that was after the last word
-  /** @type {any} */ #timer = 0;
-  #broken = false; #left = false;
+  #asked = Date.now() + silence; // when we did, if that was after the last word: the first may take as long as any
+  /** @type {any} */ #timer = 0; /** @type {any} */ #pouring = 0;
   /** @type {Error|undefined} */ #said; // by the other side, about all of it
 
   /** @param {string} url @param {any} WebSocket @param {Request} greeting
-   * @param {(why: Error, orphans?: Request[], refused?: Request[]) => void} gone it takes no more requests; with orphans,
-   * it answers no more, and those refused were not started */
+   * @param {(why: Error, orphans?: Request[], refused?: Request[]) => void} gone it takes no more, and those refused were not
+   * started; with orphans, it answers no more */
   constructor(url, WebSocket, greeting, gone) {
     this.#gone = gone;
     this.#socket = new WebSocket(url);
-    this.#socket.onopen = () => {
-      this.#timer = setInterval(() => this.#ask(), 5000);
-      this.#timer.unref?.(); // in node, where it would keep the process
-      this.send(greeting);
-    };
+    this.#timer = setInterval(() => this.#ask(), 5000);
+    this.#timer.unref?.(); // in node, where it would keep the process
+    this.#socket.onopen = () => this.send(greeting);
     this.#socket.onmessage = (/** @type {any} */ event) => this.#hear(event.data);
     this.#socket.onerror = () => {}; // the end follows
     this.#socket.onclose = () => this.break(this.#said ?? new Error("the connection broke"));
   }
 
-  /** @param {Request} request */
+  /** Sends a request, now or when there is room. @param {Request} request */
   send(request) {
+    this.#held.add(Object.assign(request, { id: 0, link: this }));
+    this.#pour();
+  }
+
+  /** Sends those for which there is room. When there is more nobody says. */
+  #pour = () => {
+    clearTimeout(this.#pouring);
+    for (const request of this.#held) {
+      if (this.#socket.bufferedAmount > most) return (this.#pouring = setTimeout(this.#pour, 20));
+      this.#held.delete(request);
+      this.#post(request);
+    }
+  };
+
+  #post(/** @type {Request} */ request) {
     const id = ++this.#id;
-    this.#write({ id, ...request.message });
-    this.#requests.set(id, Object.assign(request, { id, link: this, beside: this.#requests.size > 0 }));
+    this.#write({ id, ...request.message }, request.params);
+    this.#requests.set(id, Object.assign(request, { id, beside: this.#requests.size > 0 }));
   }
 
   /** Ends a request, whose answer still comes. [S7] @param {Request} request */
   cancel(request) {
     const { id = 0 } = request;
-    if (this.#refused.delete(request) || !this.#requests.has(id)) return;
-    this.#requests.set(id, nobody);
+    if (this.#refused.delete(request) || this.#held.delete(request) || !this.#requests.has(id)) return;
+    this.#requests.set(id, { ...nobody, params: request.params });
     this.#write({ method: "rpc.cancel", params: { id } });
   }
 
@@ -426,8 +426,9 @@ class Link {
 
   /** Takes no more requests, and ends with the last that is under way. [O9] */
   leave() {
-    const why = new Error("the server is stopping");
-    if (!this.#left) this.#gone(why);
+    const why = new Error("the server is stopping"), held = [...this.#held];
+    this.#held.clear();
+    if (!this.#left) this.#gone(why, undefined, held);
     this.#left = true;
     if (!this.#requests.size) this.break(why);
   }
@@ -436,25 +437,23 @@ class Link {
     if (this.#broken) return;
     this.#broken = true;
     clearInterval(this.#timer);
+    clearTimeout(this.#pouring);
     this.#socket.onmessage = this.#socket.onclose = null;
     this.#socket.close();
-    const orphans = [...this.#requests.values()], refused = [...this.#refused];
-    this.#requests.clear();
-    this.#refused.clear();
+    const orphans = [...this.#requests.values()], refused = [...this.#refused, ...this.#held];
+    for (const all of [this.#requests, this.#refused, this.#held]) all.clear();
     this.#gone(why, orphans, refused);
   }
 
-  #write(/** @type {object} */ message) {
-    if (!this.#broken) this.#socket.send(JSON.stringify({ jsonrpc: "2.0", ...message }));
+  /** @param {object} message @param {string} [params] */
+  #write(message, params) {
+    const text = JSON.stringify({ jsonrpc: "2.0", ...message });
+    if (!this.#broken) this.#socket.send(params ? `${text.slice(0, -1)},"params":${params}}` : text);
   }
 
   #hear(/** @type {any} */ data) {
     let m;
-    try {
-      m = Object(JSON.parse(data));
-    } catch {
-      return this.break(new Error("what came is no JSON"));
-    }
+    try { m = Object(JSON.parse(data)); } catch { return this.break(new Error("what came is no JSON")); }
     this.#heard = Date.now();
     this.#asked = 0;
     if (m.method === "rpc.item" || m.method === "rpc.live") this.#requests.get(m.params?.id)?.told?.(m.method, m.params);
@@ -462,6 +461,7 @@ class Link {
     else if (m.method !== undefined) this.#decline(m);
     else if (m.id === null) this.#said = new SabirError(m.error);
     else this.#answer(m);
+    this.#pour();
   }
 
   #answer(/** @type {any} */ m) {
@@ -475,11 +475,10 @@ class Link {
 
   /** Makes the first call again that was refused, since another one is answered. */
   #next() {
-    this.#answers++;
     const [request] = this.#refused;
-    if (!this.#refused.delete(request)) return;
-    clearTimeout(request.timer);
-    this.send(request);
+    this.#answers++;
+    clearTimeout(request?.timer);
+    if (this.#refused.delete(request)) this.send(request);
   }
 
   /** We offer nothing, and say so to who asks. @param {any} m */
@@ -488,13 +487,14 @@ class Link {
     if (id !== undefined) this.#write({ id, error });
   }
 
-  /** Finds out that the other side is gone where nothing says so. It is not enough that nothing came for long: we may
-   * have slept. */
+  /** Finds out that the other side is gone where nothing says so. That nothing came for long is not enough: we may have slept. */
   #ask() {
     const now = Date.now();
-    if (this.#asked && now - this.#asked >= deadline) return this.break(new Error("the server does not answer"));
+    const before = [...this.#requests.values()].reduce((sum, { params = "" }) => sum + params.length, 0);
+    const late = this.#asked && now - this.#asked >= deadline + 1000 * Math.floor(before / slowest);
+    if (late) return this.break(new Error("the server does not answer"));
     if (this.#asked || now - this.#heard < silence) return;
     this.#asked = now;
-    this.send({ ...nobody, message: { method: "rpc.ping", params: {} } });
+    this.#post({ ...nobody, ...ping });
   }
 }
