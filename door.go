@@ -132,7 +132,7 @@ func (d *Door) visit(t *transport.Conn, first []byte) {
 	if t.Peer().Known {
 		key = t.Peer().UID
 	}
-	if v.account = d.server.accounts.open(key); v.account == nil {
+	if v.home = d.server.accounts.open(key); v.home == nil {
 		d.server.refuse(t)
 		return
 	}
@@ -203,7 +203,7 @@ func (d *Door) told(call *Call, err error) *Error {
 	return fromWire(w)
 }
 
-// revoked ends the visits that a credential was shown in. spec [K12]
+// revoked is the end of a credential, in the visits that it was shown in. spec [K12]
 func (d *Door) revoked(id string) {
 	d.mu.Lock()
 	var all []*Visitor
@@ -212,7 +212,7 @@ func (d *Door) revoked(id string) {
 	}
 	d.mu.Unlock()
 	for _, v := range all {
-		v.Close()
+		v.revoked(id)
 	}
 }
 

@@ -25,13 +25,16 @@ type Visitor struct {
 
 	kernel *Caller // whom the kernel or TLS names, nil: nobody
 
-	mu      sync.Mutex
-	leave   func(auth.Outcome) // of the gate; counts once
-	from    netip.Addr         // for whom the request was passed on; zero: for who connected
-	account *account
-	ids     []string        // of the credentials shown, each of which ends the visit
-	who     auth.Credential // the last of them
-	over    bool
+	home *account // of kernel, where it has one
+
+	mu    sync.Mutex
+	leave func(auth.Outcome) // of the gate; counts once
+	from  netip.Addr         // for whom the request was passed on; zero: for who connected
+	met   bool               // somebody has shown a credential
+	shown map[string]*account
+	who   auth.Credential // by which the request comes, if by one that was shown
+	payer *account        // of who that is
+	over  bool
 }
 
 // Transport is "unix", "tcp" or "tls".
@@ -43,27 +46,28 @@ func (v *Visitor) secure() bool {
 	return p.Transport != "tcp" || p.Remote.Addr().IsLoopback()
 }
 
-// PassedOn says that the next request comes from an address, by a proxy on this machine:
-// whoever is there is then let in or kept out, and owes for failing, and not the proxy by
-// which all others come as well. It changes nothing where no proxy on this machine has
-// connected. The error is an [*Error], rpc.Busy: the address is kept out. spec [K4]
+// PassedOn says that the next request comes from an address, by a proxy that is
+// to be believed: whoever is there is then let in or kept out, and owes for failing,
+// and not the proxy by which all others come as well. The zero Addr says that it is
+// of who connected. The error is an [*Error], rpc.Busy: the address is kept out.
+// spec [K4]
 func (v *Visitor) PassedOn(from netip.Addr) error {
-	if !from.IsValid() || !v.t.Peer().Remote.Addr().IsLoopback() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.from = from // and no more that of the request before
+	if !from.IsValid() {
 		return nil
 	}
 	leave, err := v.door.server.gate.Enter(from)
+	v.leave(auth.Answered) // the proxy has done what it does
 	if err != nil {
 		v.door.server.tell(from, slog.LevelWarn, err.Error())
 		return busy("strangers", "too many failures, or too many at once, from your address; try again later")
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.from = from
-	if v.kernel != nil || len(v.ids) > 0 {
+	if v.kernel != nil || v.met {
 		leave(auth.Answered) // the connection has left the gate, by whoever it was
 		return nil
 	}
-	v.leave(auth.Left)
 	v.leave = leave
 	return nil
 }
@@ -88,7 +92,7 @@ func (v *Visitor) left(o auth.Outcome) {
 func (v *Visitor) Known() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.kernel != nil || len(v.ids) > 0
+	return v.kernel != nil || v.met
 }
 
 // Caller tells who makes a request. bearer is what it shows, empty if nothing:
@@ -99,6 +103,12 @@ func (v *Visitor) Known() bool {
 func (v *Visitor) Caller(bearer string, passedOn bool) (Caller, error) {
 	switch {
 	case bearer == "" && v.kernel != nil && !passedOn:
+		v.mu.Lock()
+		v.who, v.payer = auth.Credential{}, v.home
+		if v.home == nil {
+			v.payer = v.shown[v.kernel.Credential]
+		}
+		v.mu.Unlock()
 		return *v.kernel, nil
 	case bearer == "":
 		return Caller{}, v.denied()
@@ -127,7 +137,7 @@ func (v *Visitor) failed(err error) error {
 		level = slog.LevelInfo
 		v.mu.Lock()
 		v.leave(auth.Failed)
-		again, from := len(v.ids) > 0, v.source() // the gate was left by an earlier one, which must not make this one free
+		again, from := v.met, v.source() // the gate was left by an earlier one, which must not make this one free
 		v.mu.Unlock()
 		if again && from.IsValid() {
 			if leave, err := v.door.server.gate.Enter(from); err == nil {
@@ -145,23 +155,26 @@ func (v *Visitor) failed(err error) error {
 	return v.denied()
 }
 
-// enter notes by which credential requests come, so that the visit ends with it. spec [K12]
+// enter notes by which credential a request comes, so that it ends with it. spec [K12]
 func (v *Visitor) enter(who auth.Credential) error {
 	s := v.door.server
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.over {
+		return v.denied()
+	}
 	v.who = who
-	for _, id := range v.ids {
-		if id == who.ID {
-			return nil
-		}
+	if v.payer = v.shown[who.ID]; v.payer != nil {
+		return nil
 	}
-	if v.account == nil {
-		if v.account = s.accounts.open(who.ID); v.account == nil {
-			return s.oneMore()
-		}
+	if v.payer = s.accounts.open(who.ID); v.payer == nil {
+		return s.oneMore()
 	}
-	v.ids = append(v.ids, who.ID)
+	if v.shown == nil {
+		v.shown = make(map[string]*account)
+	}
+	v.shown[who.ID] = v.payer
+	v.met = true
 	v.door.mu.Lock()
 	if v.door.visitors[who.ID] == nil {
 		v.door.visitors[who.ID] = make(map[*Visitor]struct{})
@@ -176,6 +189,30 @@ func (v *Visitor) enter(who auth.Credential) error {
 		return v.denied() // it was revoked before the one who watches could have told us
 	}
 	return nil
+}
+
+// revoked is the end of a credential that was shown: of the visit as well, unless the
+// request is somebody else's, who comes by the same proxy.
+func (v *Visitor) revoked(id string) {
+	v.mu.Lock()
+	if v.who.ID != id && (v.kernel == nil || v.kernel.Credential != id) {
+		v.forget(id)
+		v.mu.Unlock()
+		return
+	}
+	v.mu.Unlock()
+	v.Close()
+}
+
+// forget is enter undone. v.mu is held.
+func (v *Visitor) forget(id string) {
+	v.door.server.accounts.close(v.shown[id])
+	delete(v.shown, id)
+	v.door.mu.Lock()
+	defer v.door.mu.Unlock()
+	if delete(v.door.visitors[id], v); len(v.door.visitors[id]) == 0 {
+		delete(v.door.visitors, id)
+	}
 }
 
 // Answered says that the request asked only for what everybody may see, which
@@ -195,12 +232,12 @@ func (v *Visitor) Close() error {
 	return v.Conn.Close()
 }
 
-// Hold counts bytes that requests of the visit take for its caller, or gives them
-// back if they are negative. The error is an [*Error], rpc.Busy: the caller has too
+// Hold counts bytes that the request takes for its caller, or gives them back if they
+// are negative. The error is an [*Error], rpc.Busy: the caller has too
 // much of that on all of his connections, and nothing was counted. spec [B6]
 func (v *Visitor) Hold(bytes int) error {
 	v.mu.Lock()
-	acc := v.account
+	acc := v.payer
 	v.mu.Unlock()
 	if !acc.take(received, bytes, v.door.Limits().maxReceived()) {
 		return tooMuch()
@@ -219,15 +256,11 @@ func (v *Visitor) release() {
 	if v.clock != nil {
 		v.clock.Stop()
 	}
-	if v.account != nil {
-		v.door.server.accounts.close(v.account)
+	if v.home != nil {
+		v.door.server.accounts.close(v.home)
 	}
-	v.door.mu.Lock()
-	defer v.door.mu.Unlock()
-	for _, id := range v.ids {
-		if delete(v.door.visitors[id], v); len(v.door.visitors[id]) == 0 {
-			delete(v.door.visitors, id)
-		}
+	for id := range v.shown {
+		v.forget(id)
 	}
 }
 

@@ -166,9 +166,9 @@ func (l *TCPListener) greet(ctx context.Context, c *Conn) (*Conn, Start, error) 
 	if err != nil {
 		return nil, StartsOther, err
 	}
-	// The ALPN name binds what is inside, so that no protocol can be taken for another. Browsers always send one.
-	web := protocol != "" && protocol != ALPN
-	if start == StartsTLS || web != (start == StartsHTTP) {
+	// The ALPN name binds what is inside, so that no protocol can be taken for another. Browsers always send one; proxies
+	// and simple clients of HTTP may send none.
+	if start == StartsTLS || protocol != "" && (protocol != ALPN) != (start == StartsHTTP) {
 		start = StartsOther
 	}
 	inside := NewConn(first, c.peer)

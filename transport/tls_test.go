@@ -201,7 +201,7 @@ func TestHandshakeRefuses(t *testing.T) {
 		"TLS in TLS":              {func(c *tls.Config) {}, "\x16\x03\x01", StartsOther, false},
 		"HTTP":                    {func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }, "GET /", StartsHTTP, false},
 		"HTTP in a line protocol": {func(c *tls.Config) {}, "GET /", StartsOther, false},
-		"HTTP without ALPN":       {func(c *tls.Config) { c.NextProtos = nil }, "GET /", StartsOther, false},
+		"HTTP without ALPN":       {func(c *tls.Config) { c.NextProtos = nil }, "GET /", StartsHTTP, false},
 		"lines in HTTP":           {func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }, "{", StartsOther, false},
 	} {
 		config := ok.Clone()

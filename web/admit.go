@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -99,20 +100,34 @@ func (v *visit) passedOn() bool {
 	return false
 }
 
-// from is where a proxy says that a request comes from, the zero Addr if it does not. What others than the last proxy
-// say stands before that, and may be anything.
-func (v *visit) from() netip.Addr {
-	all := v.r.Header["X-Forwarded-For"]
-	if len(all) == 0 {
-		return netip.Addr{}
+// from is for whom a proxy that is believed says that it passes the request on: the last who is no such proxy himself,
+// since what others say stands before that, and may be anything. The zero Addr: for who connected.
+func (v *visit) from() (from netip.Addr) {
+	at, err := netip.ParseAddrPort(v.visitor.RemoteAddr().String())
+	if err != nil || !v.face.believes(at.Addr()) {
+		return from
 	}
-	last := all[len(all)-1]
-	last = strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
-	if at, err := netip.ParseAddrPort(last); err == nil {
-		return at.Addr()
+	hops := strings.Split(strings.Join(v.r.Header["X-Forwarded-For"], ","), ",")
+	for _, hop := range slices.Backward(hops) {
+		hop = strings.TrimSpace(hop)
+		before, err := netip.ParseAddr(strings.Trim(hop, "[]"))
+		if at, bad := netip.ParseAddrPort(hop); bad == nil {
+			before, err = at.Addr(), nil
+		}
+		if err != nil {
+			return from
+		}
+		if from = before.Unmap().WithZone(""); !v.face.believes(from) {
+			return from
+		}
 	}
-	at, _ := netip.ParseAddr(strings.Trim(last, "[]"))
-	return at
+	return from
+}
+
+// believes reports whether a proxy at an address is to be believed. What is on this machine could say anything anyway.
+func (f *Face) believes(at netip.Addr) bool {
+	at = at.Unmap().WithZone("")
+	return at.IsLoopback() || slices.ContainsFunc(f.proxies, func(p netip.Prefix) bool { return p.Contains(at) })
 }
 
 // bearer is what the request shows; ok is false if it shows something else.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,12 +33,13 @@ func TestNginx(t *testing.T) {
 	behind(t, s, nginx(t, s, port, ""), "nginx")
 }
 
-// nginx runs one before the server, with more lines of configuration, and returns where.
-func nginx(t *testing.T, s *served, port, more string) (at string) {
+// nginx runs one before the server, with more lines of configuration and pairs of texts that are changed, and returns where.
+func nginx(t *testing.T, s *served, port, more string, pairs ...string) (at string) {
 	// What a machine has around the part that we show.
-	config := "daemon off; master_process off; pid nginx.pid; error_log stderr;\n" + change(t, "nginx.conf",
-		"listen 80", "listen 127.0.0.1:"+port, "localhost:7224", "localhost:"+s.port,
-		"http {\n", "http {\n\taccess_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; scgi_temp_path s; uwsgi_temp_path u;\n"+more)
+	config := "daemon off; master_process off; pid nginx.pid; error_log stderr;\n" + change(t, "nginx.conf", append([]string{
+		"listen 80", "listen 127.0.0.1:" + port, "localhost:7224", "localhost:" + s.port,
+		"http {\n", "http {\n\taccess_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; scgi_temp_path s; uwsgi_temp_path u;\n" + more},
+		pairs...)...)
 	return started(t, port, config, "nginx", "-e", "stderr", "-p", ".", "-c", "config")
 }
 
@@ -263,7 +265,20 @@ func (s *served) through(at string) *sabir.DialOptions {
 // clause: K4
 func TestNginxKeepsOutWhoFails(t *testing.T) {
 	s := serve(t, probe.New(), &web.Options{Hosts: []string{"lounge.example"}})
-	at := nginx(t, s, freePort(t), "")
+	keepsOutWhoFails(t, s, nginx(t, s, freePort(t), ""))
+}
+
+// So it is behind one that comes from another machine, with TLS, where it is to be believed.
+//
+// clause: K4
+func TestNginxElsewhereKeepsOutWhoFails(t *testing.T) {
+	here := elsewhere(t)
+	s := serveAt(t, here, &web.Options{Hosts: []string{"lounge.example"}, Proxies: []netip.Prefix{netip.PrefixFrom(here, 32)}})
+	keepsOutWhoFails(t, s, nginx(t, s, freePort(t), "", "proxy_pass http://localhost:"+s.port, "proxy_ssl_protocols TLSv1.3; proxy_pass https://"+s.tls))
+}
+
+func keepsOutWhoFails(t *testing.T, s *served, at string) {
+	t.Helper()
 	ask := func(from, token string) int {
 		t.Helper()
 		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}

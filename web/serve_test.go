@@ -34,6 +34,12 @@ type served struct {
 
 func serve(t testing.TB, h sabir.Handler, opts *web.Options) *served {
 	t.Helper()
+	return serveOn(t, h, opts, "sabir://127.0.0.1:0")
+}
+
+// serveOn is serve with the address for TLS.
+func serveOn(t testing.TB, h sabir.Handler, opts *web.Options, secure string) *served {
+	t.Helper()
 	face, err := web.New(opts)
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +60,7 @@ func serve(t testing.TB, h sabir.Handler, opts *web.Options) *served {
 	go func() {
 		done <- sabir.ListenAndServe(ctx, s.unix, h, &sabir.ServeOptions{
 			Log: quiet, HTTP: face, Credentials: s.store, Identity: identity, Grace: 200 * time.Millisecond,
-			Listen: []string{"tcp:127.0.0.1:0", "sabir://127.0.0.1:0"},
+			Listen: []string{"tcp:127.0.0.1:0", secure},
 			Ready:  func(all []transport.Address) { ready <- all },
 		})
 	}()

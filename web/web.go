@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -43,12 +44,18 @@ type Options struct {
 	// Hosts are names by which this server is reached, besides localhost, IP
 	// addresses and the names in Origins. Default: none.
 	Hosts []string
+
+	// Proxies are where proxies before this server come from, besides this machine:
+	// whom they name in X-Forwarded-For is kept out for failing in their place. Each
+	// has to be one that sets or extends it. Default: none.
+	Proxies []netip.Prefix
 }
 
 // Face answers in HTTP. It may serve any number of servers.
 type Face struct {
 	origins map[string]bool
 	hosts   map[string]bool
+	proxies []netip.Prefix
 }
 
 // OptionError says what is wrong with one of the [Options].
@@ -64,6 +71,12 @@ func New(opts *Options) (*Face, error) {
 	if opts == nil {
 		return f, nil
 	}
+	for _, from := range opts.Proxies {
+		if !from.IsValid() {
+			return nil, &OptionError{"trust-proxy", from.String(), "expected an address, or a prefix of addresses"}
+		}
+		f.proxies = append(f.proxies, from.Masked())
+	}
 	for _, host := range opts.Hosts {
 		if host == "" || strings.ContainsAny(host, ":/?#@ ") {
 			return nil, &OptionError{"host", host, "expected a name, without scheme and port"}
@@ -71,9 +84,12 @@ func New(opts *Options) (*Face, error) {
 		f.hosts[strings.ToLower(host)] = true
 	}
 	for _, text := range opts.Origins {
-		u, err := url.Parse(text)
+		u, err := url.Parse(strings.ToLower(text))
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Scheme+"://"+u.Host != strings.ToLower(text) {
 			return nil, &OptionError{"origin", text, "expected http://name:port or https://name, without a path"}
+		}
+		if own := map[string]string{"http": "80", "https": "443"}; u.Port() == own[u.Scheme] {
+			u.Host = strings.TrimSuffix(u.Host, ":"+u.Port()) // as browsers do
 		}
 		f.origins[u.Scheme+"://"+u.Host] = true
 		f.hosts[u.Hostname()] = true

@@ -1,0 +1,210 @@
+package web_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sabir-ipc/sabir/examples/probe"
+	"github.com/sabir-ipc/sabir/internal/needed"
+	"github.com/sabir-ipc/sabir/web"
+)
+
+// kept is a connection that a proxy keeps, for whoever comes next.
+type kept struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+func (s *served) kept(t *testing.T, from string) *kept {
+	t.Helper()
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	conn, err := dialer.Dial("tcp", "127.0.0.1:"+s.port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	return &kept{conn, bufio.NewReader(conn)}
+}
+
+// ask makes a request with a bearer, from an address if there is one, and returns its answer.
+func (k *kept) ask(t *testing.T, token, from, more string) *http.Response {
+	t.Helper()
+	if from != "" {
+		more += "X-Forwarded-For: " + from + "\r\n"
+	}
+	fmt.Fprintf(k, "GET /probe.echo?text=x HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n%s\r\n", token, more)
+	answer, err := http.ReadResponse(k.r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.Copy(io.Discard, answer.Body)
+	return answer
+}
+
+// A request that nobody says to come from elsewhere owes nothing in the name of the one before it on the connection.
+//
+// clause: K4
+func TestOwedByWhoAsks(t *testing.T) {
+	s := serve(t, probe.New(), nil)
+	for range 4 {
+		conn := s.kept(t, "127.0.0.1")
+		if got := conn.ask(t, s.token, "192.0.2.7", ""); got.StatusCode != http.StatusOK {
+			t.Fatalf("the one before: %v", got.Status)
+		}
+		if got := conn.ask(t, "laptop.wrong", "", ""); got.StatusCode != http.StatusUnauthorized {
+			t.Fatalf("a wrong token: %v", got.Status)
+		}
+	}
+	if got := s.kept(t, "127.0.0.2").ask(t, s.token, "192.0.2.7", ""); got.StatusCode != http.StatusOK {
+		t.Errorf("who had the connection before, by another proxy: %v", got.Status)
+	}
+	if _, err := s.kept(t, "127.0.0.1").r.Peek(1); err == nil {
+		t.Error("who failed is not kept out")
+	}
+}
+
+// Whose credential ends does not end what others do who come by the same proxy.
+//
+// clause: K12
+func TestRevokedBehindAProxy(t *testing.T) {
+	s := serve(t, probe.New(), nil)
+	ann := s.newToken(t, "ann", "write")
+	conn, alone := s.kept(t, "127.0.0.1"), s.kept(t, "127.0.0.1")
+	for _, token := range []string{ann, s.token} {
+		if got := conn.ask(t, token, "192.0.2.7", ""); got.StatusCode != http.StatusOK {
+			t.Fatal(got.Status)
+		}
+	}
+	alone.ask(t, ann, "192.0.2.7", "")
+	id, _, _ := strings.Cut(ann, ".")
+	if err := s.store.Revoke(id); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := alone.r.Peek(1); err != io.EOF {
+		t.Errorf("the connection of who was revoked: %v", err)
+	}
+	for range 2 {
+		if got := conn.ask(t, s.token, "192.0.2.8", ""); got.StatusCode != http.StatusOK {
+			t.Fatalf("somebody else on the same connection: %v", got.Status)
+		}
+	}
+	if got := conn.ask(t, ann, "192.0.2.7", ""); got.StatusCode != http.StatusUnauthorized {
+		t.Errorf("who was revoked: %v", got.Status)
+	}
+}
+
+// What somebody sends over a connection that another one had before him is on his own account.
+//
+// clause: B6
+func TestBodiesBehindAProxy(t *testing.T) {
+	s := serve(t, probe.New(), nil)
+	ann := s.newToken(t, "ann", "write")
+	body := `{"text":"` + strings.Repeat("x", 7<<20) + `"}`
+	post := func(conn *kept, token, body string) {
+		fmt.Fprintf(conn, "POST /probe.count HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\nAuthorization: Bearer %s\r\n\r\n%s",
+			7<<20+11, token, body)
+	}
+	for range 4 {
+		conn := s.kept(t, "127.0.0.1")
+		conn.ask(t, s.token, "", "")
+		post(conn, ann, body[:len(body)-1])
+	}
+	time.Sleep(200 * time.Millisecond) // all of it has been read
+	conn := s.kept(t, "127.0.0.1")
+	post(conn, s.token, body)
+	answer, err := http.ReadResponse(conn.r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer.StatusCode == http.StatusTooManyRequests {
+		t.Error("for what somebody else sends: " + answer.Status)
+	}
+}
+
+// A proxy on another machine is believed where its address is named, and only there.
+//
+// clause: K4
+func TestProxyElsewhere(t *testing.T) {
+	here := elsewhere(t)
+	ask := func(s *served, from, token string) (status int) {
+		t.Helper()
+		_, port, _ := net.SplitHostPort(s.tls)
+		client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
+		r, _ := http.NewRequestWithContext(t.Context(), "GET", "https://"+net.JoinHostPort(here.String(), port)+"/probe.echo?text=x", nil)
+		r.Header = http.Header{"Authorization": {"Bearer " + token}, "X-Forwarded-For": {from}}
+		answer, err := client.Do(r)
+		if err != nil {
+			return 0 // closed without an answer
+		}
+		answer.Body.Close()
+		return answer.StatusCode
+	}
+	proxies := []netip.Prefix{netip.PrefixFrom(here, here.BitLen()), netip.MustParsePrefix("198.51.100.0/24")}
+	s := serveAt(t, here, &web.Options{Proxies: proxies})
+	for n, want := range []int{401, 401, 401, 401, 429, 429} {
+		if got := ask(s, "203.0.113.1, 192.0.2.7, 198.51.100.9", "laptop.wrong"); got != want {
+			t.Errorf("wrong token %d: %d, not %d", n+1, got, want)
+		}
+	}
+	for range 40 { // who is kept out knocks, and the proxy is not to blame
+		if got := ask(s, "192.0.2.7", s.token); got != 429 {
+			t.Fatalf("who is kept out: %d", got)
+		}
+	}
+	for _, from := range []string{"203.0.113.1", "192.0.2.8, 198.51.100.9", "[2001:db8::7]:1234"} {
+		if got := ask(s, from, s.token); got != 200 {
+			t.Errorf("%s, who did nothing: %d", from, got)
+		}
+	}
+	other := serveAt(t, here, nil)
+	for n := range 6 {
+		if got := ask(other, fmt.Sprintf("192.0.2.%d", n), "laptop.wrong"); n < 4 && got != 401 || n > 4 && got != 0 {
+			t.Errorf("somebody who says to be a proxy, %d: %d", n+1, got)
+		}
+	}
+}
+
+// elsewhere is an address of this machine that others have for it.
+func elsewhere(t *testing.T) netip.Addr {
+	all, err := net.InterfaceAddrs()
+	for _, a := range all {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Is4() && !p.Addr().IsLoopback() {
+			return p.Addr()
+		}
+	}
+	needed.Missing(t, "networks", err)
+	return netip.Addr{}
+}
+
+// serveAt is serve, over TLS at an address.
+func serveAt(t *testing.T, at netip.Addr, opts *web.Options) *served {
+	return serveOn(t, probe.New(), opts, "sabir://"+at.String()+":0")
+}
+
+// clause: H1
+func TestOptions(t *testing.T) {
+	for _, opts := range []*web.Options{
+		{Proxies: []netip.Prefix{{}}}, {Hosts: []string{"lounge.example:80"}}, {Origins: []string{"lounge.example"}},
+		{Origins: []string{"https://lounge.example/"}},
+	} {
+		if _, err := web.New(opts); err == nil {
+			t.Errorf("%v is taken", *opts)
+		}
+	}
+	// What a browser says where the port is that of the scheme, and in whatever case.
+	s := serve(t, probe.New(), &web.Options{Origins: []string{"https://Lounge.example:443", "http://other.example:80"}})
+	for origin, want := range map[string]int{"https://lounge.example": 200, "http://other.example": 200, "http://lounge.example": 403} {
+		if got := s.kept(t, "127.0.0.1").ask(t, s.token, "", "Origin: "+origin+"\r\n"); got.StatusCode != want {
+			t.Errorf("%s: %v", origin, got.Status)
+		}
+	}
+}
