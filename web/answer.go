@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -134,15 +135,22 @@ func (v *visit) write(body []byte) error {
 	return err
 }
 
-// unsupported is the answer to a body that is not said to be JSON: the line that is right. spec [H7]
+// unsupported is the answer to a body that is not said to be JSON as it is: the line that is right. spec [H7]
 func (v *visit) unsupported() {
+	what := "Content-Type has to be application/json"
+	switch kind, params, _ := mime.ParseMediaType(v.r.Header.Get("Content-Type")); {
+	case v.r.Header.Get("Content-Encoding") != "":
+		what = "Content-Encoding is not taken: bodies are not compressed"
+	case kind == "application/json" && params["charset"] != "":
+		what = "the charset of application/json has to be utf-8"
+	}
 	body, _ := io.ReadAll(io.LimitReader(v.r.Body, maxCheap))
 	if !json.Valid(body) || len(body) == maxCheap {
 		body = []byte("{}")
 	}
 	v.refuse(&refusal{
 		status: http.StatusUnsupportedMediaType,
-		says:   "Content-Type has to be application/json: " + v.curl(v.r.URL.EscapedPath(), strings.TrimSpace(string(body))),
+		says:   what + ": " + v.curl(v.r.URL.EscapedPath(), strings.TrimSpace(string(body))),
 	})
 }
 

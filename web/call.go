@@ -59,7 +59,7 @@ func (v *visit) member(name string) {
 		v.events(call, timeout)
 		return
 	}
-	body, err := v.handle(call, timeout)
+	body, err := v.handle(v.r.Context(), call, timeout)
 	if err == nil {
 		var raw []byte
 		if raw, err = v.encode(nil, body); err == nil {
@@ -120,8 +120,14 @@ func (v *visit) message() {
 		if m.Trace != "" {
 			call.Trace = m.Trace
 		}
+		ctx := v.r.Context()
+		if call.Notify {
+			var end context.CancelFunc
+			ctx, end = v.lasting()
+			defer end()
+		}
 		var body sabir.Body
-		if body, err = v.handle(call, timeout); err == nil {
+		if body, err = v.handle(ctx, call, timeout); err == nil {
 			var f wire.Frame
 			out, f = wire.OpenResult(nil, wire.JSON, m.Versioned, id)
 			if out, err = v.encode(out, body); err == nil {
@@ -214,11 +220,11 @@ func duration(seconds float64) time.Duration {
 }
 
 // handle makes a call that has one answer. One whose time is up is answered then, whether or not its handler listens.
-func (v *visit) handle(call *sabir.Call, timeout time.Duration) (sabir.Body, error) {
+func (v *visit) handle(ctx context.Context, call *sabir.Call, timeout time.Duration) (sabir.Body, error) {
 	if timeout == 0 {
-		return v.door.Handle(v.r.Context(), call, nil)
+		return v.door.Handle(ctx, call, nil)
 	}
-	ctx, cancel := context.WithTimeout(v.r.Context(), timeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	type answer struct {
 		body sabir.Body

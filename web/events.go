@@ -35,7 +35,7 @@ func (v *visit) events(call *sabir.Call, timeout time.Duration) {
 	call.Window = 0
 	ctx, cancel := context.WithCancelCause(v.r.Context())
 	defer cancel(nil)
-	e := &events{v: v, control: http.NewResponseController(v.w)}
+	e := &events{v: v, control: http.NewResponseController(v.w), cancel: func() { cancel(nil) }}
 	if call.Since != nil {
 		e.epoch = call.Since.Epoch
 	}
@@ -70,6 +70,7 @@ func (v *visit) events(call *sabir.Call, timeout time.Duration) {
 type events struct {
 	v       *visit
 	control *http.ResponseController
+	cancel  func()
 	clock   *time.Timer
 
 	mu     sync.Mutex
@@ -205,6 +206,9 @@ func (e *events) send() error {
 		head.Set("Content-Type", "text/event-stream")
 		head.Set("X-Accel-Buffering", "no") // nginx would keep events until there are many
 		e.v.end(http.StatusOK)
+		if e.v.r.Method == http.MethodHead {
+			e.cancel() // what follows is not sent, and would be in the way of the next request
+		}
 	}
 	e.control.SetWriteDeadline(time.Now().Add(writeTime))
 	_, err := e.v.w.Write(e.buf)

@@ -208,3 +208,21 @@ func TestOptions(t *testing.T) {
 		}
 	}
 }
+
+// The head of a stream of events is all of it that HEAD asks for: the connection is free for the next request.
+//
+// clause: H5, H10
+func TestHeadOfEvents(t *testing.T) {
+	s := serve(t, probe.New(), nil)
+	conn := s.kept(t, "127.0.0.1")
+	for _, path := range []string{"/probe.tick?name=h", "/probe.value?name=h", "/probe.count?to=100000"} {
+		fmt.Fprintf(conn, "HEAD %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nAccept: text/event-stream\r\n\r\n", path, s.token)
+		answer, err := http.ReadResponse(conn.r, &http.Request{Method: "HEAD"})
+		if err != nil || answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Type") != "text/event-stream" {
+			t.Fatalf("%s: %v, %v", path, answer, err)
+		}
+		if got := conn.ask(t, s.token, "", ""); got.StatusCode != http.StatusOK {
+			t.Errorf("after %s: %v", path, got.Status)
+		}
+	}
+}

@@ -101,9 +101,9 @@ type visitorKey struct{}
 
 // Serve answers the visitors of a server: it is for package sabir.
 func (f *Face) Serve(ctx context.Context, door *sabir.Door) {
-	h := &house{face: f, door: door}
 	base, cancelAll := context.WithCancel(door.Base())
 	defer cancelAll()
+	h := &house{face: f, door: door, base: base}
 	server := &http.Server{
 		Handler:                      h,
 		ReadHeaderTimeout:            headTime,
@@ -142,6 +142,7 @@ func shut(server *http.Server, most time.Duration) bool {
 type house struct {
 	face *Face
 	door *sabir.Door
+	base context.Context // ends when nobody is waited for any more
 
 	mu    sync.Mutex
 	said  []*idl.Service // of which members is made
