@@ -92,7 +92,10 @@ func TestEventsAreNotHeldBack(t *testing.T) {
 	}
 }
 
-// Over TLS HTTP has a name of its own in the handshake, and each is taken for what it says. spec [K15]
+// Over TLS HTTP has a name of its own in the handshake, and each is taken for what it says. Who says none, as nginx, may
+// speak either.
+//
+// clause: K15
 func TestTLS(t *testing.T) {
 	s := serve(t, probe.New(), nil)
 	try := func(protocols ...string) (string, error) {
@@ -109,7 +112,7 @@ func TestTLS(t *testing.T) {
 	for _, test := range []struct {
 		protocols []string
 		want      string
-	}{{[]string{"h2", "http/1.1"}, "HTTP/1.1 200 OK"}, {[]string{"sabir/1"}, ""}, {nil, ""}} {
+	}{{[]string{"h2", "http/1.1"}, "HTTP/1.1 200 OK"}, {[]string{"sabir/1"}, ""}, {nil, "HTTP/1.1 200 OK"}} {
 		if got, err := try(test.protocols...); got != test.want || err != nil {
 			t.Errorf("%q: %q, %v", test.protocols, got, err)
 		}
