@@ -2,7 +2,6 @@ package sabir
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,8 +16,6 @@ import (
 // Services that those who connect offer to others who do. spec/hub.md
 
 const (
-	// maxExports is how many services one connection may offer.
-	maxExports = 64
 	// maxDescribed is how deep a description may nest: what is around it in the answers of
 	// rpc.describe and rpc.discover, which every caller gets, takes of the levels that there are.
 	maxDescribed = 52
@@ -167,6 +164,7 @@ type export struct {
 	members map[string]exported // by the full name that they have here
 	via     []string            // the hubs between here and the service
 	at      []string            // where it listens itself
+	size    int                 // of its description, in bytes
 	open    bool                // it is found
 	leaving bool                // it ends, and its name is free when that is done
 	release func()              // nil: nobody has to be told
@@ -201,12 +199,13 @@ func (e Taken) Error() string { return fmt.Sprintf("a service %s is here already
 // add puts a service of a connection in its place. spec [U6]
 func (x *Exports) add(ctx context.Context, c *conn, caller Caller, p exportParams, own []*idl.Service) error {
 	desc := p.Service
-	e := &export{c: c, theirs: desc.Name, desc: &desc, members: make(map[string]exported)}
+	size, faults := p.faults()
+	if faults != nil {
+		return invalidParams(faults)
+	}
+	e := &export{c: c, theirs: desc.Name, desc: &desc, size: size, members: make(map[string]exported)}
 	if p.As != nil {
 		desc.Name = *p.As
-	}
-	if faults := p.faults(); faults != nil {
-		return invalidParams(faults)
 	}
 	if err := x.passable(p.Via); err != nil {
 		return err
@@ -248,12 +247,13 @@ func (x *Exports) add(ctx context.Context, c *conn, caller Caller, p exportParam
 }
 
 // faults says what is wrong with an offer but for the description, which the
-// types say. spec [U6], [U11]
-func (p *exportParams) faults() (faults []Fault) {
+// types say, and how long that is. spec [U6], [U11]
+func (p *exportParams) faults() (size int, faults []Fault) {
 	fault := func(path, format string, args ...any) {
 		faults = append(faults, Fault{Path: path, Reason: fmt.Sprintf(format, args...)})
 	}
-	if raw, err := codec.AppendAny(nil, wire.JSON, &p.Service); err != nil || (wire.Value{Enc: wire.JSON, Raw: raw}).Depth() > maxDescribed {
+	raw, err := codec.AppendAny(nil, wire.JSON, &p.Service)
+	if err != nil || (wire.Value{Enc: wire.JSON, Raw: raw}).Depth() > maxDescribed {
 		fault("service", "nested over %d levels", maxDescribed)
 	}
 	const noName = "%q is no name for a service, [a-z][a-z0-9_]*"
@@ -270,14 +270,14 @@ func (p *exportParams) faults() (faults []Fault) {
 	}
 	if len(p.At) > maxWhere {
 		fault("at", "over %d addresses", maxWhere)
-		return faults
+		return 0, faults
 	}
 	for i, at := range p.At {
 		if _, err := whereAddress(at); err != nil {
 			fault(fmt.Sprintf("at[%d]", i), "%v", err)
 		}
 	}
-	return faults
+	return len(raw), faults
 }
 
 // passable refuses what comes from here, or from too far away. spec [U6]
@@ -312,118 +312,6 @@ func (x *Exports) Changed(f func()) { x.told = f }
 func (x *Exports) changed() {
 	if x.told != nil {
 		x.told()
-	}
-}
-
-// takenPatience is how long a name is waited for that somebody else has: a program that
-// is started again at once may be heard before the end of its last run is.
-const takenPatience = 500 * time.Millisecond
-
-// reserve takes the name, under which nothing is found yet.
-func (x *Exports) reserve(ctx context.Context, e *export, own []*idl.Service) error {
-	name := e.desc.Name
-	if name == "rpc" || slices.ContainsFunc(own, func(s *idl.Service) bool { return s.Name == name }) {
-		return Taken{name}
-	}
-	for end := time.Now().Add(takenPatience); ; {
-		mine, err := x.claim(e)
-		var taken Taken
-		if !errors.As(err, &taken) || mine || len(e.via) > 0 || time.Now().After(end) {
-			return err // another hub comes again by itself, and has more to offer meanwhile
-		}
-		select { // nobody tells when a connection is found to have ended
-		case <-time.After(10 * time.Millisecond):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// claim is one try of it; mine: it is the same connection that has the name.
-func (x *Exports) claim(e *export) (mine bool, err error) {
-	name := e.desc.Name
-	if old := x.find(name + "."); old != nil && !old.c.alive() {
-		x.remove(old.c, name) // its service is stopping, and this may be the next run of it
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if old := x.byName[name]; old != nil {
-		return old.c == e.c && !old.leaving, Taken{name}
-	}
-	n := 0
-	for _, other := range x.byName {
-		if other.c == e.c {
-			n++
-		}
-	}
-	if n >= maxExports {
-		return false, busy("exports", "over %d services of one connection", maxExports)
-	}
-	x.byName[name] = e
-	return false, nil
-}
-
-// open has a service found.
-func (x *Exports) open(e *export, release func()) {
-	x.mu.Lock()
-	e.release = release
-	if e.leaving { // its connection ended meanwhile
-		x.mu.Unlock()
-		x.free(e)
-		return
-	}
-	e.open = true
-	delete(x.gone, e.desc.Name)
-	x.order = append(slices.Clone(x.order), e.desc)
-	x.mu.Unlock()
-	x.changed()
-}
-
-// remove ends one export of a connection; false: it has none of that name.
-func (x *Exports) remove(c *conn, name string) bool {
-	x.mu.Lock()
-	e := x.byName[name]
-	if e == nil || e.c != c || e.leaving {
-		x.mu.Unlock()
-		return false
-	}
-	e.leaving = true
-	if !e.open { // who is about to open it ends it
-		x.mu.Unlock()
-		return true
-	}
-	e.open = false
-	x.miss(name)
-	x.order = slices.DeleteFunc(slices.Clone(x.order), func(s *idl.Service) bool { return s == e.desc })
-	x.mu.Unlock()
-	x.free(e)
-	return true
-}
-
-// free lets go of a name, after all that belongs to it: else the next of that name would
-// find it in its way, and lose its own to the release of this one.
-func (x *Exports) free(e *export) {
-	if e.release != nil {
-		e.release()
-	}
-	x.mu.Lock()
-	delete(x.byName, e.desc.Name)
-	x.mu.Unlock()
-	x.changed()
-}
-
-// drop ends all exports of a connection. spec [U7]
-func (x *Exports) drop(c *conn) {
-	x.mu.RLock()
-	var names []string
-	for name, e := range x.byName {
-		if e.c == c {
-			names = append(names, name)
-		}
-	}
-	x.mu.RUnlock()
-	for _, name := range names {
-		x.remove(c, name)
 	}
 }
 

@@ -300,6 +300,41 @@ func TestExportTooDeep(t *testing.T) {
 	}
 }
 
+// A hub may offer all that a machine has, but nobody what would fill the memory of another.
+//
+// clause: U6
+func TestExportTooMany(t *testing.T) {
+	for _, c := range []struct {
+		what        string
+		doc, before int
+	}{
+		{"over 1024 services of one connection", 0, 1024},
+		{"over 67108864 bytes of descriptions of one connection", 4_100_000, 16},
+	} {
+		peer := dial(t, exchange(t), sabir.DialOptions{})
+		offer := func(name string) error {
+			s := sabir.NewService(name, "1", strings.Repeat("x", c.doc))
+			_, err := sabir.Do[sabir.None](t.Context(), peer, "rpc.export", map[string]any{"service": s.Describe()[0]})
+			return err
+		}
+		for i := range c.before {
+			if err := offer(fmt.Sprintf("s%d", i)); err != nil {
+				t.Fatalf("service %d: %v", i, err)
+			}
+		}
+		var busy *sabir.Error
+		if err := offer("more"); !errors.As(err, &busy) || busy.Name != "rpc.Busy" || busy.Message != c.what {
+			t.Errorf("expected %q: %v", c.what, err)
+		}
+		if _, err := sabir.Do[sabir.None](t.Context(), peer, "rpc.withdraw", map[string]string{"service": "s1"}); err != nil {
+			t.Error(err)
+		}
+		if err := offer("more"); err != nil {
+			t.Errorf("when one is gone: %v", err)
+		}
+	}
+}
+
 // A judge that panics is a failure of one offer, and the name stays free.
 func TestExportJudgePanics(t *testing.T) {
 	calm := false
