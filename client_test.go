@@ -1,10 +1,12 @@
 package sabir_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"net"
 	"path/filepath"
 	"sync"
@@ -27,6 +29,7 @@ type restartable struct {
 	t      *testing.T
 	path   string
 	limits sabir.Limits // from the next start on
+	log    *slog.Logger // likewise; nil: quiet
 	stop   context.CancelFunc
 	done   chan error
 }
@@ -46,7 +49,7 @@ func (r *restartable) start(h sabir.Handler) {
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop, r.done = stop, make(chan error, 1)
 	go func() {
-		r.done <- sabir.Serve(ctx, ln, h, &sabir.ServeOptions{Log: quiet, Grace: time.Millisecond, Limits: r.limits})
+		r.done <- sabir.Serve(ctx, ln, h, &sabir.ServeOptions{Log: cmp.Or(r.log, quiet), Grace: time.Millisecond, Limits: r.limits})
 	}()
 }
 

@@ -84,6 +84,7 @@ type conn struct {
 	notes     []carried         // notifications in out.buf
 	noteEnd   int64             // where in the stream the last one ends
 	behind    map[int64]carried // calls for them that nobody waits for, and that are not answered
+	saying    saying
 }
 
 // connConfig is what a conn is made with.
@@ -328,7 +329,7 @@ func (c *conn) stallCheck(now time.Time) bool {
 		o.seenProgress, o.seenAt = p, now
 	}
 	if now.Sub(o.seenAt) >= maxStall {
-		c.log.Warn("sabir: peer does not read, connection closed", "peer", c.t.Peer(), "unsent", o.unsent())
+		c.say(slog.LevelWarn, "sabir: peer does not read, connection closed", "peer", c.t.Peer(), "unsent", o.unsent())
 		c.fail(errors.New("nothing could be sent for 10 s"))
 		return false
 	}

@@ -3,6 +3,7 @@ package sabir
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"runtime/debug"
@@ -183,7 +184,7 @@ func (d *Door) Handle(ctx context.Context, call *Call, sink Sink) (Body, error) 
 func (d *Door) run(ctx context.Context, call *Call, sink Sink) (body Body, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = panicked{p}
+			err = logged{fmt.Errorf("panic: %v", p)}
 			d.Log().Error("sabir: handler panicked", "method", call.Method, "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
@@ -197,7 +198,7 @@ func (d *Door) told(call *Call, err error) *Error {
 		return said
 	}
 	w, ok := toWire(err)
-	if !ok && !errors.As(err, new(panicked)) {
+	if !ok && !errors.As(err, new(logged)) {
 		d.Log().Error("sabir: call failed", "method", call.Method, "err", err)
 	}
 	return fromWire(w)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -91,10 +92,8 @@ func (in *inbound) keepParams() {
 	in.call.Params.raw.Raw = slices.Clone(in.call.Params.raw.Raw)
 }
 
-// panicked is the error of a handler that did, which is in the log with its stack.
-type panicked struct{ value any }
-
-func (p panicked) Error() string { return fmt.Sprintf("panic: %v", p.value) }
+// logged is the failure of a handler that its caller is not told, and that is in the log.
+type logged struct{ error }
 
 // run calls the handler, whose panic is a failure like others.
 func (in *inbound) run() (body Body, err error) {
@@ -106,18 +105,36 @@ func (in *inbound) run() (body Body, err error) {
 	}
 	gauge.Add(1)
 	defer gauge.Add(-1)
+	returned := false
 	defer func() {
-		if p := recover(); p != nil {
-			err = panicked{p}
+		switch p := recover(); {
+		case p != nil:
+			err = logged{fmt.Errorf("panic: %v", p)}
 			c.log.Error("sabir: handler panicked", "method", wire.Clip(in.call.Method), "panic", p, "stack", string(debug.Stack()))
+		case !returned:
+			c.log.Error("sabir: handler called runtime.Goexit", "method", wire.Clip(in.call.Method), "stack", string(debug.Stack()))
 		}
 	}()
 	var sink Sink
 	if in.windowed {
 		sink = in
 	}
-	return c.handler.Handle(in, in.call, sink)
+	body, err = c.handler.Handle(in, in.call, sink)
+	returned = true
+	if err != nil && !tells(err) {
+		text := "sabir: call failed"
+		if in.Err() != nil {
+			text += " after its end"
+		}
+		c.log.Error(text, "method", wire.Clip(in.call.Method), "err", err)
+		err = logged{err}
+	}
+	return body, err
 }
+
+// errExited is what becomes of a call whose handler has ended its goroutine, as the
+// FailNow of a test does.
+var errExited = logged{errors.New("runtime.Goexit")}
 
 // finish ends the call with what its handler returned, and answers unless that
 // was done. now allows to write a large result, which is in the goroutine's own
@@ -139,9 +156,9 @@ func (in *inbound) finish(body Body, err error, now bool) {
 		if err != nil {
 			e, told := toWire(err)
 			switch {
-			case !told && !errors.As(err, new(panicked)):
-				c.log.Error("sabir: call failed", "method", wire.Clip(in.call.Method), "err", err)
-			case in.id.IsZero():
+			case !told && !errors.As(err, new(logged)):
+				c.say(slog.LevelError, "sabir: call failed", "method", wire.Clip(in.call.Method), "err", err)
+			case told && in.id.IsZero():
 				c.lose(in.call.Method, err)
 			}
 			if !in.id.IsZero() {
@@ -155,8 +172,8 @@ func (in *inbound) finish(body Body, err error, now bool) {
 			// Nobody waited for it, or else a method for which nobody ever waits long enough would stay unknown.
 			c.stats.slow.answered(in.call.Method, size(body, c.enc), true)
 		}
-		if err != nil && !tells(err) && !errors.As(err, new(panicked)) {
-			c.log.Error("sabir: call failed after its end", "method", wire.Clip(in.call.Method), "err", err)
+		if err != nil && !tells(err) && !errors.As(err, new(logged)) {
+			c.say(slog.LevelError, "sabir: call failed after its end", "method", wire.Clip(in.call.Method), "err", err)
 		}
 	}
 	in.over(context.Canceled)

@@ -2,6 +2,7 @@ package sabir_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -51,7 +52,7 @@ func serveTCPAs(t *testing.T, h sabir.Handler, o sabir.ServeOptions) *remote {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ready, done := make(chan []transport.Address, 1), make(chan error, 1)
-	o.Log, o.Env, o.Grace, o.Listen = quiet, r.env, time.Millisecond, []string{"tcp:127.0.0.1:0"}
+	o.Log, o.Env, o.Grace, o.Listen = cmp.Or(o.Log, quiet), r.env, time.Millisecond, []string{"tcp:127.0.0.1:0"}
 	o.Ready = func(all []transport.Address) { ready <- all }
 	go func() { done <- sabir.ListenAndServe(ctx, "sabir://127.0.0.1:0", h, &o) }()
 	t.Cleanup(func() {

@@ -190,16 +190,20 @@ func (c *conn) call(ctx context.Context, call *Call, sink Sink, result func(wire
 		passes = from.passCredit(func(n int64) { c.more(ctx, o, n) })
 	}
 	left := credit{window: o.window, left: o.window, grows: call.grows}
+	answered := false
+	defer func() { // so that it also ends where whoever takes the items panics, or ends his goroutine
+		if !answered {
+			c.forget(o)
+		}
+	}()
 	for {
 		arrived, err := c.await(ctx, o)
 		if err != nil {
-			c.forget(o)
 			return err
 		}
 		for i := range arrived {
 			a := &arrived[i]
 			if err = pass(ctx, a, sink); err != nil {
-				c.forget(o)
 				return err
 			}
 			if a.live != nil || passes {
@@ -212,6 +216,7 @@ func (c *conn) call(ctx context.Context, call *Call, sink Sink, result func(wire
 		if len(arrived) > 0 {
 			continue
 		}
+		answered = true
 		err = o.err
 		if err == nil {
 			err = result(o.result, o.frame)

@@ -1,7 +1,6 @@
 package sabir
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"strings"
@@ -162,7 +161,14 @@ func (c *conn) handle(in *inbound, caller wire.Value, mine bool) {
 		r.hurry()
 	}
 	c.mu.Unlock()
+	returned := false
+	defer func() {
+		if !returned {
+			c.exited(in, turn)
+		}
+	}()
 	body, err := c.stats.slow.run(in, slow)
+	returned = true
 	c.mu.Lock()
 	if r.besides == turn {
 		r.besides = 0
@@ -171,10 +177,35 @@ func (c *conn) handle(in *inbound, caller wire.Value, mine bool) {
 	in.finish(body, err, true)
 }
 
+// exited is for a handler that has ended the goroutine which read its call, in that turn:
+// another one reads, and c.mu is held for those who let go of it as the goroutine ends.
+func (c *conn) exited(in *inbound, turn uint64) {
+	c.mu.Lock()
+	if r, me := &c.role, c.role.gen; r.owner && r.busy == turn {
+		c.takeOver()
+		delete(r.lent, me) // nobody comes to give it back
+	}
+	in.finish(Body{}, errExited, true)
+	c.flushLater()
+}
+
 // handleAlone is handle in a goroutine of the call's own, and then of those that wait
 // for its end: started by others they would overtake each other.
 func (c *conn) handleAlone(in *inbound) {
 	defer c.goroutines.Done()
+	defer func() {
+		if in != nil { // its goroutine ends, and others wait for that
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			next := c.nextUp(in.load)
+			in.finish(Body{}, errExited, true)
+			c.flushLater()
+			if next != nil {
+				c.goroutines.Add(1)
+				go c.handleAlone(next)
+			}
+		}
+	}()
 	for in != nil {
 		body, err := in.run()
 		c.mu.Lock()
@@ -210,7 +241,7 @@ func (c *conn) lose(method string, err error) {
 	if errors.Is(err, ErrBusy) && !c.lossy {
 		c.lossy, level = true, slog.LevelWarn
 	}
-	c.log.Log(context.Background(), level, "sabir: notification lost", "method", wire.Clip(method), "err", err)
+	c.say(level, "sabir: notification lost", "method", wire.Clip(method), "err", err)
 }
 
 func tooMuch() *Error {

@@ -19,7 +19,7 @@ import (
 type ServeOptions struct {
 	Product string        // what rpc.info says; default: the first service
 	Version string        // of the product
-	Log     *slog.Logger  // default: slog.Default
+	Log     *slog.Logger  // default: slog.Default. It may take its time, and publish on the server itself
 	Grace   time.Duration // for calls in flight when the server stops; default: 10 s
 
 	Limits Limits // zero fields mean the defaults

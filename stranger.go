@@ -155,16 +155,18 @@ func (st *stranger) admits(c *conn, m *wire.Message) bool {
 	}
 	c.mu.Unlock()
 	answer, who, err := st.step(&in)
-	c.mu.Lock()
-	switch {
-	case c.end != nil:
-	case err != nil:
-		outcome := auth.Failed
+	outcome := auth.Failed
+	if err != nil {
 		level := slog.LevelInfo
 		if !errors.Is(err, auth.ErrRefused) {
 			outcome, level = auth.Left, slog.LevelError // our own fault
 		}
-		st.server.tell(c.caller.Peer.Remote.Addr(), level, err.Error())
+		st.server.tell(c.t.Peer().Remote.Addr(), level, err.Error())
+	}
+	c.mu.Lock()
+	switch {
+	case c.end != nil:
+	case err != nil:
 		st.refuse(c, m.ID, outcome)
 	case who == nil:
 		st.respond(c, m.ID, authResult{Data: answer})
@@ -300,23 +302,35 @@ type told struct {
 // tell logs what a stranger did, once a second and source, with how often it
 // kept quiet since: a flood must not become one of the log.
 func (s *server) tell(from netip.Addr, level slog.Level, what string) {
-	source := auth.Source(from)
-	s.strangers.mu.Lock()
-	defer s.strangers.mu.Unlock()
+	more, first := s.unsaid(auth.Source(from))
+	if !first {
+		return
+	}
+	attrs := []any{"peer", from}
+	if more > 0 {
+		attrs = append(attrs, "not_logged", more)
+	}
+	s.opts.Log.Log(context.Background(), level, "sabir: "+what, attrs...)
+}
+
+// unsaid returns how much was not logged of a source before this, unless it is not logged
+// either.
+func (s *strangers) unsaid(source netip.Prefix) (more int, first bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	now, before := time.Now(), s.logged[source]
 	if before != nil && now.Sub(before.at) < time.Second {
 		before.more++
-		return
+		return 0, false
 	}
 	if s.logged == nil || len(s.logged) >= 1024 {
 		s.logged = make(map[netip.Prefix]*told)
 	}
 	s.logged[source] = &told{at: now}
-	attrs := []any{"peer", from}
-	if before != nil && before.more > 0 {
-		attrs = append(attrs, "not_logged", before.more)
+	if before != nil {
+		more = before.more
 	}
-	s.opts.Log.Log(context.Background(), level, "sabir: "+what, attrs...)
+	return more, true
 }
 
 // The params and results of rpc.auth and rpc.pair. spec/security.md
