@@ -335,8 +335,8 @@ func (fs *feeds) audience(params reflect.Value) int {
 	return f.audience
 }
 
-// encode writes an item in the encoding that was last asked for.
-func (fs *feeds) encode(ptr any) (encoded, error) {
+// encode writes an item, or the row of a key, in the encoding that was last asked for.
+func (fs *feeds) encode(ptr any, key string) (encoded, error) {
 	enc := wire.Encoding(fs.enc.Load())
 	scratch := scratches.Get().(*[]byte)
 	defer scratches.Put(scratch)
@@ -348,13 +348,33 @@ func (fs *feeds) encode(ptr any) (encoded, error) {
 	if err != nil {
 		return encoded{}, fmt.Errorf("sabir: %s.%s: %w", fs.m.service.desc.Name, fs.m.desc.Name, err)
 	}
-	if len(raw) > maxMessage-itemOverhead {
+	if !fits(wire.Value{Enc: enc, Raw: raw}, key) {
 		return encoded{}, tooLarge(maxMessage, false)
 	}
 	var e encoded
 	e.raw[enc] = raw
 	return e, nil
 }
+
+// fits reports whether an item goes into a message in both encodings: who will ask for
+// which is not known, and the one who publishes is to be told.
+func fits(v wire.Value, key string) bool {
+	const most = maxMessage - itemOverhead
+	if (len(v.Raw)+len(key))*mostGrown <= most {
+		return true
+	}
+	for _, enc := range []wire.Encoding{wire.JSON, wire.CBOR} {
+		b, _ := wire.AppendString(nil, enc, key)
+		if b, err := v.Append(b, enc); err != nil || len(b) > most {
+			return false
+		}
+	}
+	return true
+}
+
+// mostGrown is more times than a value takes in one encoding of what it takes in the
+// other: a text of control characters is six times as long in JSON.
+const mostGrown = 7
 
 // scratches are where items are written before it is known how long they are:
 // memory that grows for each took a fifth of a publisher's time.

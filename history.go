@@ -62,7 +62,7 @@ func (t *Topic[T, P]) ring(params reflect.Value) (source, error) {
 	items := past.Items[max(0, len(past.Items)-ringItems):]
 	r.epoch, r.head = past.Epoch, past.Seq-int64(len(items))
 	for i := range items {
-		e, err := t.feeds.encode(&items[i])
+		e, err := t.feeds.encode(&items[i], "")
 		if err != nil {
 			return nil, err
 		}
@@ -80,7 +80,7 @@ func (t *Topic[T, P]) record(params P, item func(seq int64) T) (seq int64, err e
 	defer t.feeds.exit(f)
 	return f.source.(*ring).publish(func(seq int64) (encoded, error) {
 		v := item(seq)
-		e, err := t.feeds.encode(&v)
+		e, err := t.feeds.encode(&v, "")
 		if err == nil {
 			err = t.history.Keep(params, seq, v)
 		}

@@ -42,17 +42,15 @@ func NewTable[T, P any](s *Service, name string, opts ...MemberOption) *Table[T,
 }
 
 // Set puts a row into the table or changes it. Setting what it is already is no
-// change. An error means that the row cannot be written; the old one then stays.
+// change. An error means that the row cannot be written, or is too large; the old
+// one then stays.
 func (t *Table[T, P]) Set(params P, key string, row T) error {
 	if !utf8.ValidString(key) {
 		return fmt.Errorf("sabir: key %q is not UTF-8", key)
 	}
-	e, err := t.feeds.encode(&row)
+	e, err := t.feeds.encode(&row, key)
 	if err != nil {
 		return err
-	}
-	if len(key)+e.size() > maxMessage-itemOverhead {
-		return tooLarge(maxMessage, false)
 	}
 	for {
 		f, err := t.feeds.hold(reflect.ValueOf(&params).Elem())

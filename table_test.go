@@ -21,7 +21,7 @@ func TestSetBesideTheLastDelete(t *testing.T) {
 	if !table.Delete(none, "old") {
 		t.Error("the old row was not there")
 	}
-	late, err := table.feeds.encode(&row{2})
+	late, err := table.feeds.encode(&row{2}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,7 @@ func (t *Topic[T, P]) PublishSeq(params P, item func(seq int64) T) (seq int64, e
 	}
 	return f.source.(*ring).publish(func(seq int64) (encoded, error) {
 		v := item(seq)
-		return t.feeds.encode(&v)
+		return t.feeds.encode(&v, "")
 	})
 }
 
