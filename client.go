@@ -128,7 +128,8 @@ func NewClient(t *transport.Conn, opts *DialOptions) *Client {
 }
 
 // Close ends the connection and returns when its goroutines have. What [Notify] was asked
-// to send is sent first, for a second at most.
+// to send is sent first, for a second at most. What DialOptions.Handler runs must not call
+// it, for it would wait for itself, but may have another goroutine do so.
 func (c *Client) Close() error {
 	if c.direct != nil {
 		c.direct.close()

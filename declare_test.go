@@ -3,6 +3,8 @@ package sabir_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/sabir-ipc/sabir"
@@ -65,6 +67,7 @@ func TestDeclarations(t *testing.T) {
 		"after serving":     func() { s := sabir.NewService("s", "1", ""); s.Describe(); sabir.Method(s, "a", method) },
 		"rings of a method": func() { sabir.Method(sabir.NewService("s", "1", ""), "a", method, sabir.Rings(1)) },
 		"no rings":          func() { sabir.NewTopic[int, sabir.None](sabir.NewService("s", "1", ""), "t", sabir.Rings(0)) },
+		"error nil":         func() { sabir.Method(sabir.NewService("s", "1", ""), "a", method, sabir.Errors(nil)) },
 		"readonly topic":    func() { sabir.NewTopic[int, sabir.None](sabir.NewService("s", "1", ""), "t", sabir.Readonly) },
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -76,6 +79,52 @@ func TestDeclarations(t *testing.T) {
 				}
 			}()
 			declare()
+		})
+	}
+}
+
+type noCases string
+
+func (noCases) Cases() []string { return nil }
+
+type endless struct {
+	sabir.Union
+	More *struct{ Of endless }
+}
+
+type Torn struct{ Page int }
+
+func (Torn) Error() string { return "torn" }
+
+// What no description can have is found when the service is served, before anybody reads it.
+// clause: D1, T6
+func TestServedWrong(t *testing.T) {
+	for want, declare := range map[string]func(s *sabir.Service){
+		"s.a: Torn is there twice": func(s *sabir.Service) {
+			sabir.Method(s, "a", func(context.Context, sabir.None) (sabir.None, error) { return sabir.None{}, nil }, sabir.Errors(Torn{}, Torn{}))
+		},
+		"s.noCases: enum without cases": func(s *sabir.Service) { sabir.NewState[noCases, sabir.None](s, "a") },
+		"s.a params: min=0.5 of int is no integer within ±(2^53-1)": func(s *sabir.Service) {
+			sabir.NewState[int, struct {
+				N int `min:"0.5"`
+			}](s, "a")
+		},
+		"s.a params: max=-1 of list is below 0": func(s *sabir.Service) {
+			sabir.NewState[int, struct {
+				N []int `max:"-1"`
+			}](s, "a")
+		},
+		"Endless holds itself": func(s *sabir.Service) { sabir.NewState[endless, sabir.None](s, "a") },
+	} {
+		t.Run(want, func(t *testing.T) {
+			s := sabir.NewService("s", "1", "")
+			declare(s)
+			defer func() {
+				if p := recover(); !strings.Contains(strings.ToLower(fmt.Sprint(p)), strings.ToLower(want)) {
+					t.Errorf("panicked with %v", p)
+				}
+			}()
+			sabir.InProcess(s, nil)
 		})
 	}
 }

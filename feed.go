@@ -79,7 +79,9 @@ func newFeeds(s *Service, kind idl.MemberKind, name string, item, params reflect
 // OnListeners has f called when somebody begins to listen to a params value to
 // which nobody listened, and when the last one leaves: a publisher can start
 // and stop its work by it. For each params value the calls come one at a time
-// and in order; the first comes before the subscriber gets anything.
+// and in order; the first comes before the subscriber gets anything. f may publish
+// and set. Who asks for the member meanwhile, with the same params, waits for f: it
+// must not do so itself.
 func OnListeners[P any](f func(params P, listening bool)) MemberOption {
 	return func(m *member) error {
 		if f == nil {

@@ -17,8 +17,8 @@ type None = struct{}
 // Method declares a method: In and Out are structs. The function may be called
 // by many goroutines at once; its context ends when the caller cancels, when
 // the time is up or when the caller is gone, if he only notified a minute after
-// that. The params are its own, to keep and to change, and what it returned is
-// not changed any more, since large bytes are sent from where they are.
+// that. The params are its own, to keep and to change. What it returned is written
+// after that, and so is not changed any more: of a map that changes on it returns a copy.
 func Method[In, Out any](s *Service, name string, f func(context.Context, In) (Out, error), opts ...MemberOption) {
 	m := declare(s, idl.Method, name, reflect.TypeFor[In](), opts)
 	out, err := codec.Of(reflect.TypeFor[Out]())
@@ -54,8 +54,8 @@ const maxBytesItem = 64 << 10
 
 // Stream declares a stream: a method whose result is the items that f yields.
 // An error from f, instead of a stream or among its items, ends it. The
-// iterator is left when the caller cancels. With Item []byte it is a stream of
-// bytes; longer pieces are cut to 64 KiB.
+// iterator is left when the caller cancels. What it has yielded it may change. With
+// Item []byte it is a stream of bytes; longer pieces are cut to 64 KiB.
 func Stream[In, Item any](s *Service, name string, f func(context.Context, In) (iter.Seq2[Item, error], error), opts ...MemberOption) {
 	m := declare(s, idl.Stream, name, reflect.TypeFor[In](), opts)
 	item := s.item(m, reflect.TypeFor[Item]())

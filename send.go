@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"time"
@@ -222,7 +223,9 @@ func (c *conn) append(o *outbound, m *wire.Message, call *Call, part carried, no
 	c.out.room(fewBytes)
 	buf, f := wire.OpenRequest(c.out.buf, c.enc, m)
 	buf, err := call.Params.append(buf, c.enc, c.loosely(&f, call.frame, now))
-	if err == nil {
+	if err != nil {
+		err = fmt.Errorf("sabir: params of %s: %w", call.Method, err)
+	} else {
 		switch size := f.Size(buf); {
 		case size > c.limits.Message:
 			err = tooLarge(c.limits.Message, false)

@@ -45,7 +45,8 @@ type ServeOptions struct {
 	HTTP Face
 
 	// Connected is told of each connection when its caller is known; what it
-	// returns, if not nil, is called when that has ended. It must not call back.
+	// returns, if not nil, is called when that has ended. It must not call back, nor
+	// wait: others do for it.
 	// Default: nobody is told.
 	Connected func(Caller) (gone func())
 

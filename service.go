@@ -74,11 +74,17 @@ var serviceName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 func (s *Service) Name() string { return s.desc.Name }
 
 // Describe returns what the service says of itself. The result is not to be
-// changed, and nothing can be declared after it.
+// changed, and nothing can be declared after it. It panics where something was declared
+// that no description can have, as an error twice.
 func (s *Service) Describe() []*idl.Service {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sealed = true
+	if !s.sealed {
+		if faults := idl.Check(&s.desc); len(faults) > 0 {
+			panic(fmt.Sprintf("sabir: service %s: %v", s.desc.Name, faults))
+		}
+		s.sealed = true
+	}
 	return []*idl.Service{&s.desc}
 }
 
@@ -276,6 +282,9 @@ func (s *Service) addTypes(where string, c *codec.Codec, inline bool) {
 // addError describes an error by a value of its Go type.
 func (s *Service) addError(sample error) (*declaredError, error) {
 	t := reflect.TypeOf(sample)
+	if t == nil {
+		return nil, errors.New("a declared error is a value of its type, not nil")
+	}
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -284,7 +293,7 @@ func (s *Service) addError(sample error) (*declaredError, error) {
 	}
 	name := errorName(t)
 	if t.Kind() != reflect.Struct || !typeName.MatchString(name) {
-		return nil, fmt.Errorf("a declared error is a named struct, not %v", t)
+		return nil, fmt.Errorf("a declared error is a struct with a name like NoSuchRoom, [A-Z][A-Za-z0-9]*, not %v", t)
 	}
 	if i := slices.IndexFunc(s.desc.Errors, func(e idl.NamedError) bool { return e.Name == name }); i >= 0 {
 		return nil, fmt.Errorf("two errors are called %s", name)

@@ -39,6 +39,7 @@ func NewState[T, P any](s *Service, name string, opts ...MemberOption) *State[T,
 
 // Set changes the value. Setting what it is already is no change. An error
 // means that the value cannot be written, or is too large; the old one then stays.
+// The value is written at once, and may be changed after.
 func (t *State[T, P]) Set(params P, value T) error {
 	e, err := t.feeds.encode(&value, "")
 	if err != nil {

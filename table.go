@@ -43,7 +43,7 @@ func NewTable[T, P any](s *Service, name string, opts ...MemberOption) *Table[T,
 
 // Set puts a row into the table or changes it. Setting what it is already is no
 // change. An error means that the row cannot be written, or is too large; the old
-// one then stays.
+// one then stays. The row is written at once, and may be changed after.
 func (t *Table[T, P]) Set(params P, key string, row T) error {
 	if !utf8.ValidString(key) {
 		return fmt.Errorf("sabir: key %q is not UTF-8", key)

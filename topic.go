@@ -47,9 +47,10 @@ func NewTopic[T, P any](s *Service, name string, opts ...MemberOption) *Topic[T,
 	return t
 }
 
-// Publish sends an item to all who listen to params. Where nobody does, and
-// nobody did a minute ago, it does nothing, unless the topic [Remembers]. An error means that the item cannot
-// be written (a string that is not UTF-8, a number out of range) or is too large.
+// Publish sends an item to all who listen to params. Where nobody does, and nobody
+// did a minute ago, it does nothing, unless the topic [Remembers]. The item is
+// written at once, and may be changed after. An error means that it cannot be written
+// (a string that is not UTF-8, a number out of range) or is too large.
 func (t *Topic[T, P]) Publish(params P, item T) error {
 	if t.history == nil && t.feeds.count.Load() == 0 {
 		return nil

@@ -26,6 +26,26 @@ func (p *plan) tagged(tag reflect.StructTag) (*plan, error) {
 	return &q, nil
 }
 
+// wellFormed reports whether all of a tag can be read. Of one that is not, reflect leaves
+// out what comes after the fault: a secret, say, that nobody masks.
+func wellFormed(tag string) bool {
+	for {
+		tag = strings.TrimLeft(tag, " ")
+		if tag == "" {
+			return true
+		}
+		key, value, _ := strings.Cut(tag, ":")
+		quoted, err := strconv.QuotedPrefix(value)
+		if err != nil || quoted[0] != '"' || key == "" || strings.ContainsAny(key, " \"") {
+			return false
+		}
+		tag = value[len(quoted):]
+		if tag != "" && tag[0] != ' ' {
+			return false
+		}
+	}
+}
+
 // narrow sets the bounds that tags give. Those of elements have the prefix "of."
 // once for each step.
 func (p *plan) narrow(tag reflect.StructTag, prefix string) (some bool, err error) {

@@ -13,16 +13,22 @@
 //	}
 //
 // The tags are sabir:"name,optional", doc, min, max, pattern, unit, default,
-// example, deprecated, since and sensitive. A pointer is an optional field; so
+// example, deprecated, since and sensitive; a field with sabir:"-" is left out, as are
+// those that are not exported. A pointer is an optional field; so
 // is what is tagged optional, whose zero value then means absent. A default is told to
 // callers and not put in: whoever reads an absent field acts by it. Go int and
 // the smaller integers are the type int, int64 and uint64 those types (text on
 // the wire), []byte bytes, time.Time time, any and wire.Value any. The bounds of the
 // elements of a list or a map are of.min, of.max and of.pattern. A string type with
 // a method Cases() []string is an enum, and CaseDoc(string) string documents its
-// cases. A struct that begins with an embedded [Union] and goes on with pointers to
+// cases; its zero value, which is none of them, can only be sent where it is absent. A struct that begins with an embedded [Union] and goes on with pointers to
 // structs is a union. Structs, enums and unions are described by their names, other
 // types with those that [Bounded] and [Named] give them.
+//
+// What other packages go by says nothing here, neither tags as json:"name" nor methods as
+// MarshalJSON and MarshalText: a net.IP is bytes. The description shows what a type has
+// become. Whoever reads an any gets bool, int64, float64, string, []any and map[string]any,
+// and of bytes their base64, or []byte if they came in CBOR.
 //
 // A description is the same on machines of 32 bits, where a Go int holds less than the
 // type int: what it does not hold is a fault there.

@@ -50,7 +50,14 @@ func (e *encoder) value(dst []byte, p *plan, at unsafe.Pointer) ([]byte, error) 
 			return dst, fmt.Errorf("%v has no counterpart", f)
 		}
 		return dst, nil
-	case opString, opEnum:
+	case opEnum:
+		// What may be a case of another version passes, as when it is read. spec [T8]
+		if s := *(*string)(at); !validName(s) {
+			return dst, fmt.Errorf("%q, expected one of %s", s, strings.Join(p.cases, ", "))
+		}
+		dst, _ = wire.AppendString(dst, e.enc, *(*string)(at))
+		return dst, nil
+	case opString:
 		if dst, ok = wire.AppendString(dst, e.enc, *(*string)(at)); !ok {
 			return dst, errNotText
 		}

@@ -417,6 +417,9 @@ func (p *plan) sample(tag reflect.StructTag, key string) (any, error) {
 }
 
 func fieldName(sf reflect.StructField) (name string, optional bool, err error) {
+	if !wellFormed(string(sf.Tag)) {
+		return "", false, fmt.Errorf("tag %s: expected key:\"value\" and a space before the next", sf.Tag)
+	}
 	name, rest, flagged := strings.Cut(sf.Tag.Get("sabir"), ",")
 	if name == "" {
 		name = names.Snake(sf.Name)

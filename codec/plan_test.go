@@ -49,6 +49,12 @@ type (
 func (badCase) Cases() []string   { return []string{"ok", "Not OK"} }
 func (twiceCase) Cases() []string { return []string{"a", "a"} }
 
+// tagged is a struct whose field has a tag that vet would not let pass.
+func tagged(tag reflect.StructTag) any {
+	field := reflect.StructField{Name: "Pass", Type: reflect.TypeFor[string](), Tag: tag}
+	return reflect.Zero(reflect.StructOf([]reflect.StructField{field})).Interface()
+}
+
 // Types that have no counterpart are refused with the place and the reason.
 //
 // clause: T6, T9
@@ -99,6 +105,9 @@ func TestRefusedTypes(t *testing.T) {
 		{struct {
 			Pass string `sensitive:"yes"`
 		}{}, `Pass: tag sensitive: expected true or false, not "yes"`},
+		{tagged(`sensitive:true`), `Pass: tag sensitive:true: expected key:"value" and a space before the next`},
+		{tagged(`min:"3",sensitive:"true"`), `Pass: tag min:"3",sensitive:"true": expected key:"value" and a space before the next`},
+		{tagged(`sabir: "pass"`), `Pass: tag sabir: "pass": expected key:"value" and a space before the next`},
 		{itself{}, "element: codec.itself contains itself, which only structs can"},
 		{tree2{}, "element: element: codec.tree2 contains itself, which only structs can"},
 		{page[int]{}, "Next: codec.page[int] contains itself and has no name to be described by"},

@@ -189,3 +189,25 @@ func TestEnum(t *testing.T) {
 		row{"1", "expected one of red, green, blue, got a number"}, row{"null", "null, expected one of red, green, blue"})
 	rows[colour](t, Lenient, row{`"red"`, "red"}, row{`"pink"`, "pink"}, row{"1", "expected one of red, green, blue, got a number"})
 }
+
+// The zero value of an enum is no case of it in any version, and whoever sends it is told where.
+// clause: T8
+func TestEnumWritten(t *testing.T) {
+	type leaf struct {
+		Colour colour
+		Maybe  *colour
+		Rather colour `sabir:",optional"`
+	}
+	type tree struct{ Leaves []leaf }
+	for in, want := range map[colour]string{
+		"red": "", "pink": "", // pink may be one of the next version
+		"": `leaves: [1]: colour: "", expected one of red, green, blue`, "Red": `leaves: [1]: colour: "Red", expected one of red, green, blue`,
+	} {
+		for _, enc := range []wire.Encoding{wire.JSON, wire.CBOR} {
+			_, err := For[tree]().Append(nil, enc, &tree{[]leaf{{Colour: "red"}, {Colour: in}}})
+			if got := fmt.Sprint(err); err == nil && want != "" || err != nil && got != want {
+				t.Errorf("%q: %v", in, err)
+			}
+		}
+	}
+}

@@ -108,7 +108,11 @@ func (c *checker) member(m *Member) {
 	case m.Kind != Method && slices.Contains(m.Kind.Cases(), string(m.Kind)):
 		c.fault(m, "", "", "a %s of nothing", m.Kind)
 	}
-	for _, name := range m.Errors {
+	for i, name := range m.Errors {
+		if slices.Contains(m.Errors[:i], name) {
+			c.fault(m, "!"+name, "", "%s is there twice", name)
+			continue
+		}
 		if !slices.ContainsFunc(c.s.Errors, func(e NamedError) bool { return e.Name == name }) {
 			c.fault(m, "!"+name, c.missingError(name), "no error %s", name)
 		}

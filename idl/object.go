@@ -26,14 +26,21 @@ func (o *object) has(key, value string) {
 	}
 }
 
+// appendJSON leaves out what is there already: a description that came from afar may have
+// two of a name, and a key that is there twice is no JSON for anybody.
 func appendJSON(dst []byte, v any) []byte {
 	switch v := v.(type) {
 	case object:
 		dst = append(dst, '{')
-		for i, e := range v {
-			if i > 0 {
+		there := make(map[string]bool, len(v))
+		for _, e := range v {
+			if there[e.key] {
+				continue
+			}
+			if len(there) > 0 {
 				dst = append(dst, ',')
 			}
+			there[e.key] = true
 			dst = append(dst, quote(e.key)...)
 			dst = append(dst, ':')
 			dst = appendJSON(dst, e.value)

@@ -3,11 +3,13 @@ package idl
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/sabir-ipc/sabir/vectors"
 )
 
@@ -103,6 +105,19 @@ func TestSchemaOfStrangeThings(t *testing.T) {
 		`"c.params":{"title":"c params","type":"object","properties":{"t":{},"l":{"type":"array","items":{}},"n":{},"u":{"type":"object"}},"required":["t","l","n","u"],"additionalProperties":false},"c.result":{"title":"c result","type":"object"}}}`
 	if got := string(JSONSchema(s)); got != want {
 		t.Errorf("got\n%s", got)
+	}
+	// What comes from afar may have two of a name.
+	twice := &Service{
+		Name: "s", Types: []NamedType{{Name: "T", Type: Type{Kind: Int}}, {Name: "T", Type: Type{Kind: Int}}}, Errors: []NamedError{{Name: "E"}, {Name: "E"}},
+		Members: []Member{{Kind: Method, Name: "m", Errors: []string{"E", "E"}, Result: []Field{{Name: "a", Type: Type{Kind: Int}}, {Name: "a", Type: Type{Kind: Int}}}}},
+	}
+	for name, got := range map[string][]byte{"JSONSchema": JSONSchema(twice), "OpenRPC": OpenRPC("", "", []*Service{twice, twice})} {
+		if !jsontext.Value(got).IsValid() {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	if faults := Check(twice); !strings.Contains(fmt.Sprint(faults), "s.m: E is there twice") {
+		t.Error(faults)
 	}
 	if got := string(OpenRPC("", "", nil)); got != `{"openrpc":"1.3.2","info":{"title":"","version":""},"methods":[],"components":{"schemas":{}}}` {
 		t.Errorf("no services are\n%s", got)
