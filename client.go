@@ -308,14 +308,8 @@ func (c *Client) open(ctx context.Context) (*conn, error) {
 		Next *string `sabir:",optional"`
 	}
 	err = cn.call(ctx, &Call{Method: "rpc.info", Window: NoWindow}, nil, func(v wire.Value, _ *[]byte) error { return RawBody(v).Decode(&info) })
-	if err == nil && info.Next != nil {
-		var next transport.Fingerprint
-		if next, err = transport.ParseFingerprint(*info.Next); err == nil {
-			var known *transport.KnownHosts
-			if known, err = c.opts.knownHosts(); err == nil {
-				err = known.Learn(shown, next)
-			}
-		}
+	if err == nil {
+		err = c.learn(shown, info.Next)
 	}
 	if err != nil {
 		cn.close()
@@ -323,6 +317,22 @@ func (c *Client) open(ctx context.Context) (*conn, error) {
 		return nil, err
 	}
 	return cn, nil
+}
+
+// learn keeps what a server announces as its next certificate, where that can be kept.
+func (c *Client) learn(shown transport.Shown, announced *string) error {
+	var next transport.Fingerprint
+	if announced != nil {
+		var err error
+		if next, err = transport.ParseFingerprint(*announced); err != nil {
+			return err
+		}
+	}
+	known, err := c.opts.knownHosts()
+	if err == nil {
+		err = known.Learn(shown, next)
+	}
+	return c.opts.entered(shown, err)
 }
 
 // retire puts the lost connection aside. Calls may still be ending on it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"path/filepath"
 	"time"
 
@@ -68,7 +69,7 @@ func Connect(ctx context.Context, address transport.Address, opts *DialOptions) 
 		}
 		return t, nil
 	}
-	known, err := o.knownHosts()
+	known, err := o.knownHostsFor(address)
 	if err != nil {
 		return nil, err
 	}
@@ -84,14 +85,34 @@ func Connect(ctx context.Context, address transport.Address, opts *DialOptions) 
 		t.Close()
 		return nil, err
 	}
-	if shown, ok := t.Shown(); ok && o.Certificate == nil {
-		// What rpc.info says of the next certificate is learnt by those who ask it.
-		if err := known.Learn(shown, transport.Fingerprint{}); err != nil {
+	if shown, ok := t.Shown(); ok && o.Certificate == nil && known != nil {
+		if err := o.entered(shown, known.Meet(shown)); err != nil {
 			t.Close()
 			return nil, err
 		}
 	}
 	return t, nil
+}
+
+// entered judges what came of entering a server in the file of known hosts, which
+// has to be only where it is met for the first time: [K17]. Else the file says, or
+// the address does, whom to believe next time as well, and a program may have no
+// place for files, or a full disk.
+func (o *DialOptions) entered(shown transport.Shown, err error) error {
+	var other *transport.CertificateError
+	switch {
+	case err == nil || errors.As(err, &other):
+		return err
+	case shown.By == transport.ByNothing:
+		return fmt.Errorf("%s has proved who it is, and cannot be remembered: %w; in an address with #fp=%v it need not be", shown.HostPort, err, shown.Fingerprint)
+	case shown.By != transport.ByAddress:
+		log := o.Log
+		if log == nil {
+			log = slog.Default()
+		}
+		log.Warn("sabir: what a server says of its certificates cannot be remembered", "server", shown.HostPort, "err", err)
+	}
+	return nil
 }
 
 func (o *DialOptions) knownHosts() (*transport.KnownHosts, error) {
@@ -103,6 +124,16 @@ func (o *DialOptions) knownHosts() (*transport.KnownHosts, error) {
 		return nil, err
 	}
 	return &transport.KnownHosts{Path: filepath.Join(dir, KnownHostsFile)}, nil
+}
+
+// knownHostsFor is the file, nil where there is no place for one and the address
+// says whom to believe.
+func (o *DialOptions) knownHostsFor(address transport.Address) (*transport.KnownHosts, error) {
+	known, err := o.knownHosts()
+	if pairing, fault := address.Pairing(); err != nil && fault == nil && pairing.Pin != (transport.Fingerprint{}) {
+		return nil, nil
+	}
+	return known, err
 }
 
 // secret finds what to say: from the address, from the program, from the file.

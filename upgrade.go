@@ -52,7 +52,7 @@ func (o *DialOptions) connectWeb(ctx context.Context, address transport.Address)
 		return nil, &transport.UnsupportedError{Scheme: address.Scheme,
 			Reason: "this program links no HTTP: it needs sabir.DialOptions{Web: web.Dial}, of github.com/sabir-ipc/sabir/web"}
 	}
-	known, err := o.knownHosts()
+	known, err := o.knownHostsFor(address)
 	if err != nil {
 		return nil, err
 	}

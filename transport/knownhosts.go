@@ -86,13 +86,26 @@ func (k *KnownHosts) Accept(hostPort string, pin Fingerprint) error {
 // Learn enters what a server that has proved itself has shown, and the next certificate that it announces. What was
 // the next before is now the present one. *CertificateError if the file has meanwhile come to say something else.
 // spec [K17], [K18]
+//
+// The file is written only if it says something else: it may be one that cannot be, or on a disk that is full.
 func (k *KnownHosts) Learn(shown Shown, next Fingerprint) error {
+	if host, ok, err := k.Lookup(shown.HostPort); err == nil && ok && host.Pin == shown.Fingerprint && host.Next == next {
+		return nil
+	}
 	return k.change(shown.HostPort, func(old *KnownHost) (*KnownHost, error) {
 		if old != nil && shown.By != ByAddress && old.Pin != shown.Fingerprint && old.Next != shown.Fingerprint {
 			return nil, &CertificateError{shown.HostPort, old.Pin, shown.Fingerprint, ByKnownHost}
 		}
 		return &KnownHost{shown.HostPort, shown.Fingerprint, next}, nil
 	})
+}
+
+// Meet is Learn for who has not asked what the next certificate is.
+func (k *KnownHosts) Meet(shown Shown) error {
+	if host, ok, err := k.Lookup(shown.HostPort); err == nil && ok && host.Pin == shown.Fingerprint {
+		return nil
+	}
+	return k.Learn(shown, Fingerprint{})
 }
 
 // Forget takes a server out; false: it was not in.

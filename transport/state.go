@@ -11,6 +11,9 @@ import (
 // systemState is where daemons of root keep what must outlive them.
 const systemState = "/var/lib/sabir"
 
+// ErrNoPlace says that the environment of the process names no directory for what has to be kept.
+var ErrNoPlace = errors.New("no place for keys and credentials: neither XDG_STATE_HOME nor HOME is set")
+
 // ServiceDir is the directory of what a service must keep: its key (OpenIdentity) and the credentials that it knows. It
 // is made if need be, 0700 and ours (*keep.UnsafeError if it is not): sabir/services/NAME in StateHome, and in /var/lib
 // for root without a session.
@@ -37,7 +40,7 @@ func (e Env) stateDir(parts ...string) (string, error) {
 	default:
 		home, err := os.UserHomeDir()
 		if given || err != nil {
-			return "", errors.New("no place for keys and credentials: neither XDG_STATE_HOME nor HOME is set")
+			return "", ErrNoPlace
 		}
 		base = filepath.Join(home, ".local", "state", "sabir")
 	}

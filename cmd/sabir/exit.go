@@ -15,6 +15,7 @@ import (
 	"github.com/sabir-ipc/sabir/codec"
 	"github.com/sabir-ipc/sabir/hub"
 	"github.com/sabir-ipc/sabir/idl"
+	"github.com/sabir-ipc/sabir/internal/keep"
 	"github.com/sabir-ipc/sabir/transport"
 	"github.com/sabir-ipc/sabir/wire"
 )
@@ -185,11 +186,18 @@ func lines(err error) []string {
 	return []string{err.Error()}
 }
 
-// untried reports that nobody was asked, for the address is nothing to go to.
+// untried reports that it is not up to who is at the address: that is nothing to
+// go to, or a file of ours is in the way.
 func untried(err error) bool {
-	var unsupported *transport.UnsupportedError
-	var refused *transport.RefusedError
-	return errors.As(err, &unsupported) || errors.As(err, &refused)
+	for _, ours := range []any{
+		new(*transport.UnsupportedError), new(*transport.RefusedError),
+		new(*fs.PathError), new(*keep.UnsafeError), new(*keep.LockedError), new(*transport.KnownHostsError),
+	} {
+		if errors.As(err, ours) {
+			return true
+		}
+	}
+	return errors.Is(err, transport.ErrNoPlace)
 }
 
 // untrusted reports that we did not go on to talk to whoever is there.

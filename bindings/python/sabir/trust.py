@@ -44,9 +44,7 @@ def client_dir() -> str:
         base = "/var/lib/sabir"
     else:
         base = os.path.join(os.path.expanduser("~"), ".local", "state", "sabir")
-    path = os.path.join(base, "client")
-    os.makedirs(path, 0o700, exist_ok=True)
-    return path
+    return os.path.join(base, "client")
 
 
 def _read(path: str) -> str:
@@ -63,6 +61,7 @@ def _read(path: str) -> str:
 
 
 def _change(path: str, edit: Callable[[str], str]) -> None:
+    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
     lock = os.open(path + ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -146,17 +145,23 @@ class Trust:
         self.address, self.host = a, host_port(a)
         self.hosts = hosts or KnownHosts()
         self.shown = ""
+        self.accepted: List[str] = []
 
     def judge(self, certificate: bytes) -> bytes:
         """Refuses another certificate than the one known; returns the binding. [K16]"""
         self.shown = fingerprint(certificate)
-        known = self.hosts.all().get(self.host)
-        accepted: List[str] = [self.address.fingerprint] if self.address.fingerprint else list(filter(None, known or ()))
-        if accepted and self.shown not in accepted:
+        self.accepted = [self.address.fingerprint] if self.address.fingerprint else list(filter(None, self.hosts.all().get(self.host) or ()))
+        if self.accepted and self.shown not in self.accepted:
             raise CertificateError(
-                f"{self.host} shows the certificate {self.shown} and is known by {accepted[0]}: somebody stands in between, or it "
-                f"has a new one; sabir trust {self.host} {self.shown} accepts that")
+                f"{self.host} shows the certificate {self.shown} and is known by {self.accepted[0]}: somebody stands in between, or it "
+                f"has a new one; sabir trust accept {self.host} {self.shown} accepts that")
         return hashlib.sha256(certificate).digest()
 
     def proved(self, next: str) -> None:
-        self.hosts.learn(self.host, self.shown, next)
+        """Enters it in the file, which has to be only at the first time: else it is known next time as well. [K17]"""
+        try:
+            self.hosts.learn(self.host, self.shown, next)
+        except (OSError, SabirError) as e:
+            if not self.accepted:
+                raise SabirError(f"{self.host} has proved who it is, and cannot be remembered: {e}; "
+                                 f"in an address with #fp={self.shown} it need not be") from None
