@@ -29,7 +29,7 @@ import (
 
 const (
 	docPatience = time.Minute      // for one command, which may be a go build
-	docSettle   = 10 * time.Second // for the output of what runs in the background
+	docSettle   = 30 * time.Second // for the output of what runs in the background, which may be linked first
 )
 
 type docBlock struct {
