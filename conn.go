@@ -246,11 +246,7 @@ func (c *conn) spawn(f func()) bool {
 	if c.end != nil {
 		return false
 	}
-	c.goroutines.Add(1)
-	go func() {
-		defer c.goroutines.Done()
-		f()
-	}()
+	c.goroutines.Go(f)
 	return true
 }
 

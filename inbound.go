@@ -265,11 +265,9 @@ func (in *inbound) over(why error) {
 	in.after = nil
 	if r := in.passed; r != nil && r.id != 0 {
 		id := r.id
-		in.c.goroutines.Add(1)
-		go func() {
-			defer in.c.goroutines.Done()
+		in.c.goroutines.Go(func() {
 			r.giveUp(id)
-		}()
+		})
 	}
 	in.c.served.remove(in)
 	delete(in.c.notified, in)
@@ -285,11 +283,9 @@ func (in *inbound) more(n int64) {
 	in.wake()
 	if onward := in.onward; onward != nil && n > 0 {
 		// The other connection has a lock of its own.
-		in.c.goroutines.Add(1)
-		go func() {
-			defer in.c.goroutines.Done()
+		in.c.goroutines.Go(func() {
 			onward(n)
-		}()
+		})
 	}
 }
 

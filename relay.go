@@ -243,14 +243,12 @@ func (o *outbound) bringLater(err error) {
 		err = &Unanswered{Err: errClosed}
 	}
 	r, from := o.back, o.back.in.c
-	o.c.goroutines.Add(1)
-	go func() {
-		defer o.c.goroutines.Done()
+	o.c.goroutines.Go(func() {
 		r.came(Body{}, err)
 		from.mu.Lock()
 		defer from.mu.Unlock()
 		from.flush()
-	}()
+	})
 }
 
 // giveUp tells whom a call was passed on to that nobody wants the answer any

@@ -67,7 +67,7 @@ func spares() int { return inside("sabir.(*role).spares(") }
 func inside(method string) (n int) {
 	var all bytes.Buffer
 	pprof.Lookup("goroutine").WriteTo(&all, 2)
-	for _, stack := range strings.Split(all.String(), "\n\n") {
+	for stack := range strings.SplitSeq(all.String(), "\n\n") {
 		if strings.Contains(stack, method) {
 			n++
 		}

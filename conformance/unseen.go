@@ -31,7 +31,7 @@ var Unseen = func() map[string]string {
 		"K1 K2 K3 K4 K5 K6 K7 K8 K9 K10 K11 K12 K13 K14 K15": "who is there, over TCP; vectors/scram.tsv has the exchange, the binding's own tests the rest",
 		"K16 K17 K18 K19 K20 K21":                            "TLS, files and bearers; the binding's own tests have them",
 	} {
-		for _, label := range strings.Fields(prefix) {
+		for label := range strings.FieldsSeq(prefix) {
 			all[label] = reason
 		}
 	}

@@ -26,7 +26,7 @@ func TestUnitLeavesAProcessBehind(t *testing.T) {
 	dir := run(t, hub.Options{Units: []string{units}})
 	t.Cleanup(func() { // of those that a hub without this would leave
 		text, _ := os.ReadFile(left)
-		for _, line := range strings.Fields(string(text)) {
+		for line := range strings.FieldsSeq(string(text)) {
 			if pid, err := strconv.Atoi(line); err == nil {
 				syscall.Kill(pid, syscall.SIGKILL)
 			}

@@ -2,6 +2,7 @@ package idl
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -110,11 +111,9 @@ func (l *loader) resolve(f *File, trail []string) {
 }
 
 func (l *loader) open(file string, at Pos, trail []string) *File {
-	for _, before := range trail {
-		if before == file {
-			l.faults = append(l.faults, Fault{Pos: at, Message: "the file imports itself: " + strings.Join(append(trail, file), " imports ")})
-			return nil
-		}
+	if slices.Contains(trail, file) {
+		l.faults = append(l.faults, Fault{Pos: at, Message: "the file imports itself: " + strings.Join(append(trail, file), " imports ")})
+		return nil
 	}
 	if f, ok := l.files[file]; ok {
 		return f

@@ -271,7 +271,7 @@ func comments(text string) string {
 	for _, t := range s.scan() {
 		for _, b := range blocks(t.comments) {
 			for _, l := range b.lines {
-				for _, w := range strings.Fields(l) {
+				for w := range strings.FieldsSeq(l) {
 					count += len(w)
 				}
 			}

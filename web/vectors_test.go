@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -148,10 +149,8 @@ func (p *player) body(conn net.Conn, got io.Reader, want string) (fault string) 
 	var names []string
 	pattern = variable.ReplaceAllStringFunc(pattern, func(v string) string {
 		name := v[2:]
-		for _, before := range names {
-			if before == name {
-				return `[A-Za-z0-9]+`
-			}
+		if slices.Contains(names, name) {
+			return `[A-Za-z0-9]+`
 		}
 		names = append(names, name)
 		return `(?P<` + name + `>[A-Za-z0-9]+)`

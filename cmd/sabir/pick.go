@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,10 +17,8 @@ func parsePicks(texts []string) ([]pick, error) {
 	var all []pick
 	for _, text := range texts {
 		p := pick(strings.Split(text, "."))
-		for _, step := range p {
-			if step == "" {
-				return nil, &usage{fmt.Sprintf("-o %q: not FIELD[.FIELD]", text), "-o name, -o members.0.name"}
-			}
+		if slices.Contains(p, "") {
+			return nil, &usage{fmt.Sprintf("-o %q: not FIELD[.FIELD]", text), "-o name, -o members.0.name"}
 		}
 		all = append(all, p)
 	}

@@ -160,7 +160,7 @@ func (a *app) newToken(service string, p pairing) error {
 	}
 	a.sayAbsent(service)
 	a.say("%s, with level %s; nobody can be told again:", c.Name, c.Level)
-	return write(a.out, []byte(fmt.Sprintf("%s.%s\n", c.ID, secret.Reveal())))
+	return write(a.out, fmt.Appendf(nil, "%s.%s\n", c.ID, secret.Reveal()))
 }
 
 func (a *app) revoke(service, id string) error {

@@ -127,10 +127,8 @@ func (w *witness) waitFor(what string, until time.Time, fits func(said) bool) {
 		lines, more := w.lines[from:], w.more
 		from = len(w.lines)
 		w.mu.Unlock()
-		for _, l := range lines {
-			if fits(l) {
-				return
-			}
+		if slices.ContainsFunc(lines, fits) {
+			return
 		}
 		select {
 		case <-more:
