@@ -2,6 +2,7 @@ package sabir_test
 
 import (
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,6 +55,20 @@ func TestNothingToRemember(t *testing.T) {
 	nowhere.KnownHosts, nowhere.Env = nil, transport.Env{StateHome: "not absolute", UID: -1}
 	works(r.at.String(), nowhere)
 	if _, err := sabir.Dial(t.Context(), unpinned, &nowhere); !errors.Is(err, transport.ErrNoPlace) {
+		t.Error(err)
+	}
+}
+
+// A server that takes a connection and is silent is not there, and the reason is said in words.
+func TestSilentServer(t *testing.T) {
+	t.Parallel() // it takes its time
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	_, err = sabir.Dial(t.Context(), "sabir://"+ln.Addr().String(), &sabir.DialOptions{KnownHosts: &transport.KnownHosts{Path: filepath.Join(t.TempDir(), "known")}})
+	if !errors.Is(err, sabir.ErrUnavailable) || !strings.HasSuffix(err.Error(), ln.Addr().String()+": no answer within 10s") {
 		t.Error(err)
 	}
 }

@@ -1,6 +1,7 @@
 package sabir
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,16 +74,22 @@ func Connect(ctx context.Context, address transport.Address, opts *DialOptions) 
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, loginTime)
+	inTime, cancel := context.WithTimeout(ctx, loginTime)
 	defer cancel()
-	t, err := transport.DialTCP(ctx, address, &transport.TCPDialOptions{
+	t, err := transport.DialTCP(inTime, address, &transport.TCPDialOptions{
 		KnownHosts: known, Certificate: o.Certificate, PlainBeyondLoopback: o.PlainBeyondLoopback,
 	})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		if err = o.login(inTime, t, address); err != nil {
+			t.Close()
+		}
 	}
-	if err := o.login(ctx, t, address); err != nil {
-		t.Close()
+	switch {
+	case err != nil && late(ctx):
+		return nil, cmp.Or(ctx.Err(), context.DeadlineExceeded)
+	case err != nil && late(inTime):
+		return nil, fmt.Errorf("%s: no answer within %v", address.HostPort(), loginTime)
+	case err != nil:
 		return nil, err
 	}
 	if shown, ok := t.Shown(); ok && o.Certificate == nil && known != nil {

@@ -186,11 +186,11 @@ func (h *hub) admit(c sabir.Caller, s *idl.Service) (release func(), err error) 
 	closeSocket := func() {}
 	var taken *transport.InUseError
 	if path, closer, err := h.listen(s.Name, h.exports.Only(s.Name)); errors.As(err, &taken) && slices.Contains(where.Addresses, "unix:"+taken.Path) {
-		row.Socket = &taken.Path // by itself
+		row.Socket = told(taken.Path) // by itself
 	} else if err != nil {
 		h.opts.Serve.Log.Warn("hub: service has no socket of its own", "service", s.Name, "err", err)
 	} else {
-		row.Socket, closeSocket = &path, closer
+		row.Socket, closeSocket = told(path), closer
 	}
 	h.admitted.Lock()
 	defer h.admitted.Unlock()
@@ -203,6 +203,12 @@ func (h *hub) admit(c sabir.Caller, s *idl.Service) (release func(), err error) 
 		h.traffic.gone(s.Name)
 		closeSocket()
 	}, nil
+}
+
+// told is a path as a text, which one of another encoding is not quite.
+func told(path string) *string {
+	path = strings.ToValidUTF8(path, "\uFFFD")
+	return &path
 }
 
 // resolve is hub.resolve. spec [U11]

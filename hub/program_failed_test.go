@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/sabir-ipc/sabir"
+	"github.com/sabir-ipc/sabir/hub"
+	"github.com/sabir-ipc/sabir/idl"
 )
 
 // How a command has failed is told in words: by a signal, without a word, with a line without an end.
@@ -60,5 +62,29 @@ func TestProgramHasMuchToRead(t *testing.T) {
 	}
 	if got.Bytes < params*size || got.Variables != 8 { // 512 KiB of them
 		t.Errorf("got %+v", got)
+	}
+}
+
+// A command that cannot begin has done nothing, and its caller may try again.
+//
+// clause: E2
+func TestProgramDoesNotStart(t *testing.T) {
+	desc, err := idl.Parse("s.sabir", []byte("service s 1\nmethod add()\ntopic added: string  common\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := hub.NewProgram(&desc.Service, []string{"/dev/null/none"}, &hub.ProgramOptions{Log: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if _, err := sabir.Do[sabir.None](t.Context(), p, "s.add", nil); !errors.Is(err, sabir.ErrUnavailable) {
+		t.Error(err)
+	}
+	for _, err := range sabir.Watch[string](t.Context(), p, "s.added", nil, nil) {
+		if !errors.Is(err, sabir.ErrUnavailable) {
+			t.Error(err)
+		}
+		break
 	}
 }

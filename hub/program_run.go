@@ -40,7 +40,7 @@ func (r *run) run(ctx context.Context, read func(out io.Reader) (sabir.Body, err
 	cmd.WaitDelay = lastWords // else what it leaves behind, and has its stderr, is waited for
 	from, to, err := os.Pipe()
 	if err != nil {
-		return sabir.Body{}, err
+		return sabir.Body{}, r.notStarted(err)
 	}
 	defer from.Close()
 	cmd.Stdout = to
@@ -60,7 +60,7 @@ func (r *run) run(ctx context.Context, read func(out io.Reader) (sabir.Body, err
 	err = <-begun
 	to.Close()
 	if err != nil {
-		return sabir.Body{}, err
+		return sabir.Body{}, r.notStarted(err)
 	}
 	unwatch := context.AfterFunc(running, func() {
 		defer close(quiet)
@@ -97,6 +97,13 @@ func (r *run) run(ctx context.Context, read func(out io.Reader) (sabir.Body, err
 		return sabir.Body{}, ended
 	}
 	return body, nil
+}
+
+// notStarted is the answer where the command could not begin, as when there are too
+// many processes or files: nothing was done. spec [E2]
+func (r *run) notStarted(err error) error {
+	r.log.Error("command does not start", "method", r.service.Name+"."+r.member.Name, "err", err)
+	return sabir.Unavailable("the command of %s.%s does not start; the log says why", r.service.Name, r.member.Name)
 }
 
 // output is what a command prints. It ends with the command, also where something

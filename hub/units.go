@@ -101,12 +101,12 @@ func (u *units) add(f *Unit) {
 	h := u.hub
 	s := &started{unit: f, log: h.opts.Serve.Log, dir: h.dir, ctx: h.ctx, all: &h.all}
 	e := &unitEntry{started: s}
-	row := Service{Version: f.desc.Version, Doc: firstLine(f.desc.Doc), Members: len(f.desc.Members), Since: time.Now(), Unit: &f.file}
+	row := Service{Version: f.desc.Version, Doc: firstLine(f.desc.Doc), Members: len(f.desc.Members), Since: time.Now(), Unit: told(f.file)}
 	closeSocket := func() {}
 	if path, closer, err := h.listen(f.Service, only{u, f.Service}); err != nil {
 		h.opts.Serve.Log.Warn("hub: service has no socket of its own", "service", f.Service, "err", err)
 	} else {
-		row.Socket, closeSocket = &path, closer
+		row.Socket, closeSocket = told(path), closer
 	}
 	var mu sync.Mutex
 	released := false

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // DialOptions says how Dial finds and starts things; nil means every default.
@@ -105,6 +106,9 @@ func checkPath(path string) error {
 func cause(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if at, ok := ctx.Deadline(); ok && !time.Now().Before(at) { // package net looks at the clock itself
+		return context.DeadlineExceeded
 	}
 	var errno syscall.Errno
 	if errors.As(err, &errno) {

@@ -1,11 +1,14 @@
 package transport
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 // clause: K20
@@ -116,6 +119,18 @@ func TestTCPRefuses(t *testing.T) {
 	}
 	var fault *AddressError
 	if _, err := DialTCP(t.Context(), Address{Scheme: "sabir", Host: "127.0.0.1", Port: "1", Rest: "#fp=x"}, nil); !errors.As(err, &fault) {
+		t.Error(err)
+	}
+}
+
+// clocked is a context that does not know yet that its time is over.
+type clocked struct{ context.Context }
+
+func (clocked) Deadline() (time.Time, bool) { return time.Now(), true }
+
+// Package net may see first that the time of a context is over, in words of its own.
+func TestCauseOfTheClock(t *testing.T) {
+	if err := cause(clocked{t.Context()}, &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}); err != context.DeadlineExceeded {
 		t.Error(err)
 	}
 }

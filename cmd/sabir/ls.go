@@ -94,7 +94,7 @@ func (a *app) ls(ctx context.Context) error {
 		asking.Go(func() {
 			defer func() { <-free }()
 			f, err := a.ask(ctx, transport.Address{Scheme: "unix", Path: entry.Path}.String())
-			if f.address, f.path = entry.Name, entry.Path; err != nil {
+			if f.address, f.path = entry.Name, strings.ToValidUTF8(entry.Path, "\uFFFD"); err != nil {
 				f.fault = whyNot(err)
 			}
 			all[i] = f
