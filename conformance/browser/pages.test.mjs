@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { Demo, Relay, World, stop } from '../foreign/daemon.mjs'
-import { below, launch, site } from './sites.mjs'
+import { below, faint, launch, site } from './sites.mjs'
 
 const world = new World()
 let app, daemon, relay, browser, token
@@ -82,6 +82,63 @@ describe('Chromium', { timeout: 300_000 }, () => {
       await page.goto(`http://127.0.0.1:${daemon.port}${path}#t=${token}`)
       await page.locator('.member').first().waitFor()
       assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360)
+    }
+    await page.close()
+  })
+
+  test('the page with a fragment that is none, and where the browser keeps nothing', async () => {
+    const page = await browser.page()
+    const wrong = faults(page)
+    await page.goto(`http://127.0.0.1:${daemon.port}/#t=${token}`)
+    await page.locator('.member').first().waitFor()
+    await page.goto('about:blank')
+    await page.goto(`http://127.0.0.1:${daemon.port}/#%`)
+    await page.locator('.member').first().waitFor()
+    await page.close()
+    const strict = await browser.page()
+    await strict.addInitScript(() => {
+      for (const name of ['sessionStorage', 'localStorage']) Object.defineProperty(window, name, { get() { throw new DOMException('refused', 'SecurityError') } })
+    })
+    await strict.goto(`http://127.0.0.1:${daemon.port}/#t=${token}`)
+    await strict.getByLabel('language of the lines').selectOption('js')
+    assert.match(await strict.locator('[id="lounge.say"] .line code').textContent(), /^await/)
+    assert.deepEqual(wrong, [])
+    await strict.close()
+  })
+
+  test('the page shows another description, and follows nothing of the one before', async () => {
+    const page = await browser.page()
+    let asked = 0
+    await page.routeWebSocket(/./, (ws) => { // each time it has another hash
+      const server = ws.connectToServer()
+      ws.onMessage((message) => {
+        if (message.includes('rpc.describe')) asked++
+        server.send(message.replace(/"hash":"[^"]*"/, '"hash":"another"'))
+      })
+    })
+    const following = async () => Number(await world.run('-a', 'lounge', 'call', 'rpc.stats', '-o', 'subscriptions'))
+    const others = await following()
+    await page.goto(`http://127.0.0.1:${relay.port}/#t=${token}`)
+    for (let i = 1; i <= 3; i++) {
+      await page.locator('.now dd').first().waitFor()
+      await page.evaluate(() => document.querySelector('.now').classList.add('before'))
+      relay.cut()
+      await page.locator('.now:not(.before) dd').first().waitFor()
+      assert.ok(asked > i)
+    }
+    while (await following() !== others + 1);
+    await page.close()
+  })
+
+  test('what the page says can be read, in the light and in the dark', async () => {
+    const page = await browser.page()
+    for (const colorScheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme })
+      for (const path of ['/', '/docs']) {
+        await page.goto(`http://127.0.0.1:${daemon.port}${path}#t=${token}`)
+        await page.locator('.member').first().waitFor()
+        assert.deepEqual(await page.evaluate(faint), [], `${path} ${colorScheme}`)
+      }
     }
     await page.close()
   })

@@ -147,3 +147,25 @@ export async function attack({ at, token }) {
   await note('socket', happens(new WebSocket(at.replace('http', 'ws') + '/'), 'open', 'error'))
   return told
 }
+
+// Run in a page: the elements whose text has a contrast below 4.5 to 1 to what is behind it (WCAG 1.4.3).
+export function faint() {
+  const pixel = document.createElement('canvas').getContext('2d', { willReadFrequently: true })
+  const colour = (css) => {
+    pixel.clearRect(0, 0, 1, 1)
+    pixel.fillStyle = css
+    pixel.fillRect(0, 0, 1, 1)
+    return [...pixel.getImageData(0, 0, 1, 1).data].map((x) => x / 255)
+  }
+  const over = (above, below, opacity = 1) => below.map((x, i) => x * (1 - above[3] * opacity) + above[i] * above[3] * opacity)
+  const light = (c) => c.map((x) => (x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4)).reduce((sum, x, i) => sum + x * [0.2126, 0.7152, 0.0722][i], 0)
+  return [...document.body.querySelectorAll('*')].filter((e) => {
+    if (![...e.childNodes].some((n) => n.nodeType === Node.TEXT_NODE && n.data.trim())) return false
+    const around = []
+    for (let p = e; p; p = p.parentElement) around.push(getComputedStyle(p))
+    const behind = around.reduceRight((below, s) => over(colour(s.backgroundColor), below), [1, 1, 1])
+    const text = over(colour(around[0].color), behind, around.reduce((all, s) => all * s.opacity, 1))
+    const [dark, bright] = [light(text), light(behind)].sort((a, b) => a - b)
+    return (bright + 0.05) / (dark + 0.05) < 4.5
+  }).map((e) => `${e.tagName}.${e.className} ${e.textContent}`)
+}

@@ -6,17 +6,19 @@ import { languages, lineOf } from "./lines.js";
 
 // A token in the fragment was sent nowhere; it leaves the address before anybody copies that.
 const given = new URLSearchParams(location.hash.slice(1)).get("t");
+const [tab, browser] = [kept("sessionStorage"), kept("localStorage")];
 if (given) {
-  sessionStorage.setItem("token", given);
+  tab?.setItem("token", given);
   history.replaceState(null, "", location.pathname);
 }
-const token = sessionStorage.getItem("token") ?? undefined;
+const token = given ?? tab?.getItem("token") ?? undefined;
 const page = /** @type {HTMLElement} */ (document.getElementById("page"));
 const state = /** @type {HTMLElement} */ (document.getElementById("state"));
 const here = new URL(".", location.href); // which a proxy may have below a path
 const docs = location.pathname === here.pathname + "docs";
 
 let hash = ""; // of the description that is shown
+let shown = new AbortController(); // of what it follows
 const server = connect(location.href, {
   token,
   onstate(now, why) {
@@ -34,14 +36,16 @@ for (const link of document.querySelectorAll("nav a")) if (link.pathname === loc
 async function show() {
   const said = await server.call("rpc.describe", hash ? { hash } : {}, { retry: true });
   if (!said.services) return;
-  hash = said.hash;
   document.title = said.services.map((s) => s.name).join(", ") || "Sabir";
   const { you } = await server.call("rpc.info", {}, { retry: true });
+  hash = said.hash;
+  shown.abort();
+  shown = new AbortController();
   page.replaceChildren(
     make("aside", {}, make("nav", { ariaLabel: "members" }, ...said.services.map(contents))),
     make("main", {}, docs ? "" : greeting(you), ...said.services.map(docs ? reference : overview)),
   );
-  if (location.hash) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();
+  if (location.hash) [...document.querySelectorAll("[id]")].find((e) => e.id === location.hash.slice(1))?.scrollIntoView();
 }
 
 function greeting(you) {
@@ -76,23 +80,29 @@ function member(service, m, ...more) {
 /** A line to copy, in the language that was chosen. */
 function line(service, m) {
   const code = make("code", {});
-  const write = () => (code.textContent = lineOf(chosen(), service, m, { token, base: here.origin + here.pathname }));
+  const write = () => (code.textContent = lineOf(chosen, service, m, { token, base: here.origin + here.pathname }));
   const copy = make("button", { type: "button", title: "copy this line" }, "copy");
   copy.onclick = () => navigator.clipboard.writeText(code.textContent ?? "").then(
     () => { copy.textContent = "copied"; setTimeout(() => (copy.textContent = "copy"), 1500); },
     () => getSelection()?.selectAllChildren(code));
   write();
-  document.addEventListener("language", write);
+  document.addEventListener("language", write, { signal: shown.signal });
   return make("div", { className: "line" }, code, copy);
 }
 
-const chosen = () => localStorage.getItem("language") ?? "curl";
+let chosen = browser?.getItem("language") ?? "curl";
+
+/** Where a browser keeps things, if it does not refuse to. */
+function kept(where) {
+  try { return window[where]; } catch { return undefined; }
+}
 
 function languageChooser() {
   const select = make("select", { ariaLabel: "language of the lines" }, ...Object.entries(languages).map(([name, text]) => make("option", { value: name }, text)));
-  select.value = chosen();
+  select.value = chosen;
   select.onchange = () => {
-    localStorage.setItem("language", select.value);
+    chosen = select.value;
+    browser?.setItem("language", chosen);
     document.dispatchEvent(new Event("language"));
   };
   return select;
@@ -109,8 +119,8 @@ async function follow(service, m, now) {
   const type = m.item.kind === "named" ? service.types.find((t) => t.name === m.item.name)?.type ?? m.item : m.item;
   const fields = (value) => (type.kind === "struct" ? type.fields.filter((f) => f.name in value).map((f) => [f.name, value[f.name], f.type]) : [["", value, type]]);
   try {
-    for await (const value of server.state(`${service.name}.${m.name}`)) {
-      now.replaceChildren(...fields(value).map(([name, x, t]) => make("div", {}, name ? make("dt", {}, name) : "", make("dd", { title: text(x) }, told(x, t)))));
+    for await (const value of server.state(`${service.name}.${m.name}`, {}, { signal: shown.signal })) {
+      now.replaceChildren(...fields(value).map(([name, x, t]) => make("div", {}, name ? make("dt", {}, name) : "", make("dd", { title: String(text(x)).slice(0, 1000) }, told(x, t)))));
     }
   } catch (e) {
     now.replaceChildren(make("dd", { className: "faint" }, e.message));
@@ -163,7 +173,7 @@ function askWho(why) {
     make("p", { className: "faint" }, "On the server: ", make("code", {}, "sabir token new SERVICE"), ". Or from any machine that is paired with it: ", make("code", {}, "sabir web sabir://server"), "."));
   form.onsubmit = (e) => {
     e.preventDefault();
-    sessionStorage.setItem("token", input.value.trim());
+    tab?.setItem("token", input.value.trim());
     location.reload();
   };
   page.replaceChildren(make("main", {}, form));
