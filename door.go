@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -23,6 +24,10 @@ type Face interface {
 	// those that are being answered d.Grace, and returns when the last is gone.
 	Serve(ctx context.Context, d *Door)
 }
+
+// Believer is a [Face] that knows proxies, which bring many at once: for a place
+// among those who are not known yet they wait, and are not refused. spec [K3]
+type Believer interface{ Believes(at netip.Addr) bool }
 
 // Door is where a [Face] meets its visitors: a net.Listener whose connections
 // are each a [*Visitor]. Any goroutine may use it.

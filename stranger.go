@@ -47,7 +47,11 @@ type stranger struct {
 // greet takes in a connection over TCP. It blocks for auth.GateTime at most.
 func (s *server) greet(ln *transport.TCPListener, t *transport.Conn) {
 	from := t.Peer().Remote.Addr()
-	leave, err := s.gate.Enter(from)
+	enter := s.gate.Enter
+	if s.shared(from) {
+		enter = func(from netip.Addr) (func(auth.Outcome), error) { return s.gate.Wait(s.closing, from) }
+	}
+	leave, err := enter(from)
 	if err != nil {
 		s.tell(from, slog.LevelWarn, err.Error())
 		t.Close()
@@ -76,6 +80,12 @@ func (s *server) greet(ln *transport.TCPListener, t *transport.Conn) {
 	if err != nil {
 		s.tell(from, slog.LevelInfo, "no connection: "+err.Error())
 	}
+}
+
+// shared reports whether a source may be that of many: proxies are on this machine, or where the face has been told.
+func (s *server) shared(from netip.Addr) bool {
+	b, ok := s.opts.HTTP.(Believer)
+	return ok && b.Believes(from)
 }
 
 // meet begins a connection whose caller is to be found out.

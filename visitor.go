@@ -49,16 +49,20 @@ func (v *Visitor) secure() bool {
 // PassedOn says that the next request comes from an address, by a proxy that is
 // to be believed: whoever is there is then let in or kept out, and owes for failing,
 // and not the proxy by which all others come as well. The zero Addr says that it is
-// of who connected. The error is an [*Error], rpc.Busy: the address is kept out.
-// spec [K4]
-func (v *Visitor) PassedOn(from netip.Addr) error {
+// of who connected. stays says that it will be known only later who is there. The
+// error is an [*Error], rpc.Busy: the address is kept out. spec [K3], [K4]
+func (v *Visitor) PassedOn(from netip.Addr, stays bool) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.from = from // and no more that of the request before
 	if !from.IsValid() {
 		return nil
 	}
-	leave, err := v.door.server.gate.Enter(from)
+	enter := v.door.server.gate.Pass
+	if stays {
+		enter = v.door.server.gate.Enter
+	}
+	leave, err := enter(from)
 	v.leave(auth.Answered) // the proxy has done what it does
 	if err != nil {
 		v.door.server.tell(from, slog.LevelWarn, err.Error())
@@ -140,7 +144,7 @@ func (v *Visitor) failed(err error) error {
 		again, from := v.met, v.source() // the gate was left by an earlier one, which must not make this one free
 		v.mu.Unlock()
 		if again && from.IsValid() {
-			if leave, err := v.door.server.gate.Enter(from); err == nil {
+			if leave, err := v.door.server.gate.Pass(from); err == nil {
 				leave(auth.Failed)
 			}
 		}

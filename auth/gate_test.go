@@ -183,3 +183,71 @@ func TestStrangers(t *testing.T) {
 		t.Errorf("%d before the gate, %d sources, %d penalties", g.all, len(g.sources), len(g.penalties.all))
 	}
 }
+
+// Who comes by a proxy waits for a place, in turn, and not for long; not if it is kept out.
+//
+// clause: K3
+func TestWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g Gate
+		var leave []func(Outcome)
+		for range MaxFromSource {
+			l, err := g.Wait(t.Context(), addr("127.0.0.1"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			leave = append(leave, l)
+		}
+		start := time.Now()
+		order := make(chan int, 3)
+		for i := range 3 {
+			go func() {
+				l, err := g.Wait(t.Context(), addr("127.0.0.1"))
+				if err != nil {
+					order <- -1
+					return
+				}
+				order <- i
+				defer l(Known)
+				<-t.Context().Done()
+			}()
+			synctest.Wait()
+		}
+		leave[0](Known)
+		leave[1](Known)
+		if a, b := <-order, <-order; a+b != 1 || time.Since(start) > 0 {
+			t.Errorf("let in: %d and %d, after %v", a, b, time.Since(start))
+		}
+		if got := <-order; got != -1 || time.Since(start) != waitTime || len(g.waiting) > 0 {
+			t.Errorf("who waits for nothing: %d after %v, %d wait", got, time.Since(start), len(g.waiting))
+		}
+		for range 3 {
+			knock(&g, "192.0.2.1", Failed)
+		}
+		if _, err := g.Wait(t.Context(), addr("192.0.2.1")); err == nil || time.Since(start) != waitTime {
+			t.Errorf("who owes: %v after %v", err, time.Since(start))
+		}
+	})
+}
+
+// Who passes takes no place, and owes what others do.
+//
+// clause: K4
+func TestPass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g Gate
+		for range 2 * MaxFromSource {
+			if _, err := g.Pass(addr("192.0.2.1")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 3 {
+			leave, _ := g.Pass(addr("192.0.2.1"))
+			leave(Failed)
+			leave(Failed) // counts once
+		}
+		if _, err := g.Pass(addr("192.0.2.1")); err == nil || !strings.Contains(err.Error(), "kept out for another 15s") {
+			t.Error(err)
+		}
+	})
+}

@@ -104,7 +104,7 @@ func (v *visit) passedOn() bool {
 // since what others say stands before that, and may be anything. The zero Addr: for who connected.
 func (v *visit) from() (from netip.Addr) {
 	at, err := netip.ParseAddrPort(v.visitor.RemoteAddr().String())
-	if err != nil || !v.face.believes(at.Addr()) {
+	if err != nil || !v.face.Believes(at.Addr()) {
 		return from
 	}
 	hops := strings.Split(strings.Join(v.r.Header["X-Forwarded-For"], ","), ",")
@@ -117,15 +117,16 @@ func (v *visit) from() (from netip.Addr) {
 		if err != nil {
 			return from
 		}
-		if from = before.Unmap().WithZone(""); !v.face.believes(from) {
+		if from = before.Unmap().WithZone(""); !v.face.Believes(from) {
 			return from
 		}
 	}
 	return from
 }
 
-// believes reports whether a proxy at an address is to be believed. What is on this machine could say anything anyway.
-func (f *Face) believes(at netip.Addr) bool {
+// Believes reports whether a proxy at an address is to be believed: it is for package sabir. What is on this machine
+// could say anything anyway.
+func (f *Face) Believes(at netip.Addr) bool {
 	at = at.Unmap().WithZone("")
 	return at.IsLoopback() || slices.ContainsFunc(f.proxies, func(p netip.Prefix) bool { return p.Contains(at) })
 }

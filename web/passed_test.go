@@ -226,3 +226,37 @@ func TestHeadOfEvents(t *testing.T) {
 		}
 	}
 }
+
+// A proxy that brings many at once has them wait for a place before the gate, and those whose request is whole take none.
+//
+// clause: K3
+func TestManyByAProxy(t *testing.T) {
+	s := serve(t, probe.New(), &web.Options{Origins: []string{"https://lounge.example"}})
+	upgrade := "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+	socket := func() int {
+		conn := s.kept(t, "127.0.0.1")
+		fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 192.0.2.7\r\n%s\r\n", upgrade)
+		answer, err := http.ReadResponse(conn.r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.StatusCode
+	}
+	for n := range 17 {
+		if got := socket(); n < 16 && got != http.StatusSwitchingProtocols || n == 16 && got != http.StatusTooManyRequests {
+			t.Errorf("WebSocket %d: %d", n+1, got)
+		}
+	}
+	if got := s.kept(t, "127.0.0.1").ask(t, s.token, "192.0.2.7", ""); got.StatusCode != http.StatusOK {
+		t.Errorf("a request of one who is known: %v", got.Status)
+	}
+	var silent []net.Conn
+	for range 16 {
+		silent = append(silent, s.kept(t, "127.0.0.3"))
+	}
+	time.Sleep(50 * time.Millisecond) // all of them have come
+	time.AfterFunc(200*time.Millisecond, func() { silent[0].Close() })
+	if got := s.kept(t, "127.0.0.3").ask(t, s.token, "192.0.2.7", ""); got.StatusCode != http.StatusOK {
+		t.Errorf("one that waited: %v", got.Status)
+	}
+}

@@ -186,7 +186,7 @@ func (h *house) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		v.refuse(refused)
 		return
 	}
-	if err := v.visitor.PassedOn(v.from()); err != nil {
+	if err := v.visitor.PassedOn(v.from(), upgrades(r) && r.Header["Authorization"] == nil); err != nil {
 		v.fail(err)
 		return
 	}
