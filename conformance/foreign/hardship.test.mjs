@@ -7,7 +7,7 @@ import net from 'node:net'
 import { describe, test } from 'node:test'
 import { WebSocket } from 'ws'
 import { connect, Unanswered } from '../../web/pages/sabir.js'
-import { collect, expected, serve, unanswered } from './script.mjs'
+import { clocks, collect, expected, serve, unanswered } from './script.mjs'
 
 describe('what programs do', { timeout: 60_000 }, () => {
   test('params go as they were when the call was made', async (t) => {
@@ -180,17 +180,17 @@ describe('what is slow', { timeout: 60_000 }, () => {
     const client = s.connect()
     const peer = await s.peer()
     peer.cut()
-    t.mock.timers.enable({ apis: ['setInterval', 'Date'], now: Date.now() })
+    const pass = clocks(t)
     const next = await s.peer()
     const upload = client.call('x', { text: 'x'.repeat(1 << 20) })
     await next.hear()
-    t.mock.timers.tick(25_000)
+    pass(25_000)
     assert.equal((await next.hear()).method, 'rpc.ping')
-    t.mock.timers.tick(100_000) // at ten thousand bytes a second it has a hundred and four
+    pass(100_000) // at ten thousand bytes a second it has a hundred and four
     client.call('y').catch(() => {})
     assert.equal((await next.hear()).method, 'y')
     const lost = assert.rejects(upload, unanswered(true))
-    t.mock.timers.tick(20_000)
+    pass(20_000)
     await next.gone
     await lost
   })
@@ -198,13 +198,13 @@ describe('what is slow', { timeout: 60_000 }, () => {
   test('a way that leads nowhere is given up', async (t) => {
     const server = net.createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')
-    t.mock.timers.enable({ apis: ['setInterval', 'Date'], now: Date.now() })
+    const pass = clocks(t)
     const client = connect(`ws://127.0.0.1:${server.address().port}`, { WebSocket })
     t.after(() => { client.close(); server.close() })
     const [socket] = await once(server, 'connection')
     const gone = once(socket.resume(), 'close')
-    t.mock.timers.tick(30_000)
-    t.mock.timers.tick(10_000)
+    pass(30_000)
+    pass(10_000)
     await gone
     const [again] = await once(server, 'connection')
     again.destroy()

@@ -14,6 +14,19 @@ function queue() {
   }
 }
 
+// Time that the test lets pass. Meanwhile somebody sets the clock of the machine back, an hour each time.
+export function clocks(t) {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  let now = performance.now(), hands = Date.now()
+  t.mock.method(performance, 'now', () => now)
+  t.mock.method(Date, 'now', () => hands)
+  return (ms) => {
+    now += ms
+    hands -= 3600_000
+    t.mock.timers.tick(ms)
+  }
+}
+
 // A server whose peers are driven by the test. peer() greets, as a server does that lets everyone in.
 export async function serve(t) {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })

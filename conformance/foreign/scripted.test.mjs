@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib'
 import { readFileSync } from 'node:fs'
 import { WebSocket } from 'ws'
 import { connect, SabirError, Unanswered } from '../../web/pages/sabir.js'
-import { collect, expected, serve, unanswered } from './script.mjs'
+import { clocks, collect, expected, serve, unanswered } from './script.mjs'
 
 test('the file is under 12 KB gzipped', () => {
   const size = gzipSync(readFileSync(new URL('../../web/pages/sabir.js', import.meta.url)), { level: 9 }).length
@@ -494,21 +494,21 @@ describe('connections', { timeout: 60_000 }, () => {
     await peer.hear()
     peer.cut()
     // Only from here on, since the clocks of those below have to be real until they are connected.
-    t.mock.timers.enable({ apis: ['setInterval', 'Date'], now: Date.now() })
+    const pass = clocks(t)
     const next = await s.peer()
     assert.equal((await next.hear()).method, 'lounge.message')
-    t.mock.timers.tick(20_000)
+    pass(20_000)
     assert.equal(next.heard.length, 0)
-    t.mock.timers.tick(5_000)
+    pass(5_000)
     const ping = await next.hear()
     assert.equal(ping.method, 'rpc.ping')
     next.answer(ping.id, {})
     const call = client.call('x') // and so the answer has been heard
     next.answer((await next.hear()).id, {})
     await call
-    t.mock.timers.tick(3600_000) // it slept
+    pass(3600_000) // it slept
     assert.equal((await next.hear()).method, 'rpc.ping')
-    t.mock.timers.tick(10_000)
+    pass(10_000)
     await next.gone
     await s.peer()
   })

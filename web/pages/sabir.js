@@ -166,7 +166,7 @@ class Client {
       answered: (answer) => {
         const error = errorOf(answer);
         if (error) return passing(error) ? link.break(error) : this.#end(error); // which would be the same each time
-        since = Date.now();
+        since = performance.now();
         this.#ready = true;
         this.#onstate("connected");
         for (const request of [...this.#waiting]) this.#start(this.#cancel(request));
@@ -180,7 +180,7 @@ class Client {
         if (this.#ready) this.#onstate("connecting", why);
         this.#ready = false;
         // Who is thrown out at once, time and again, comes back less and less often.
-        if (Date.now() - since > steady) this.#attempt = 0;
+        if (performance.now() - since > steady) this.#attempt = 0;
         this.#timer = setTimeout(() => this.#dial(), jitter(this.#attempt++));
       }
       const big = why instanceof SabirError && why.name === "rpc.TooLarge" ? (this.#tooLarge = why) : null;
@@ -342,7 +342,7 @@ class Watch {
   [Symbol.asyncIterator] = () => this;
 }
 
-const silence = 25_000; // ms without a word after which we ask
+const silence = 25_000; // ms without a word after which we ask; by performance.now(), since Date's clock may be set
 const deadline = 10_000; // ms for the answer
 const slowest = 10_000; // bytes a second, at which what was sent before may be on its way still
 const most = 1 << 20; // bytes that wait in the browser, where nothing can be taken back, until what follows waits with us
@@ -355,8 +355,8 @@ class Link {
   /** @type {Set<Request>} */ #refused = new Set(); // because too many are under way: they wait for one of these
   /** @type {Set<Request>} */ #held = new Set(); // until there is room
   #answers = 0; #id = 0; #broken = false; #left = false;
-  #heard = Date.now();
-  #asked = Date.now() + silence; // when we did, if that was after the last word: the first may take as long as any
+  #heard = performance.now();
+  #asked = performance.now() + silence; // when we did, if that was after the last word: the first may take as long as any
   /** @type {any} */ #timer = 0; /** @type {any} */ #pouring = 0;
   /** @type {Error|undefined} */ #said; // by the other side, about all of it
 
@@ -454,7 +454,7 @@ class Link {
   #hear(/** @type {any} */ data) {
     let m;
     try { m = Object(JSON.parse(data)); } catch { return this.break(new Error("what came is no JSON")); }
-    this.#heard = Date.now();
+    this.#heard = performance.now();
     this.#asked = 0;
     if (m.method === "rpc.item" || m.method === "rpc.live") this.#requests.get(m.params?.id)?.told?.(m.method, m.params);
     else if (m.method === "rpc.goaway") this.leave();
@@ -489,7 +489,7 @@ class Link {
 
   /** Finds out that the other side is gone where nothing says so. That nothing came for long is not enough: we may have slept. */
   #ask() {
-    const now = Date.now();
+    const now = performance.now();
     const before = [...this.#requests.values()].reduce((sum, { params = "" }) => sum + params.length, 0);
     const late = this.#asked && now - this.#asked >= deadline + 1000 * Math.floor(before / slowest);
     if (late) return this.break(new Error("the server does not answer"));
