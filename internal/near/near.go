@@ -1,13 +1,17 @@
 // Package near finds the word that was meant.
 package near
 
+import "strings"
+
 // Word returns the name that a mistyped one most likely means, or "". It
-// compares without case and allows one change in three letters.
+// compares without case and allows one change in three letters, of a name with
+// dots in three of its last part: of lounge.zap, lounge.say is not what was meant.
 func Word(word string, names []string) string {
 	if len(word) < 2 || len(word) > 64 {
 		return ""
 	}
-	best, least := "", max(1, len(word)/3)+1
+	last := len(word) - 1 - strings.LastIndexByte(word, '.')
+	best, least := "", max(1, last/3)+1
 	for _, n := range names {
 		if d := distance(word, n); d < least {
 			best, least = n, d

@@ -38,10 +38,10 @@ def kind(service: Tree, of: Tree) -> str:
 
 def similar(word: str, names: List[str]) -> Optional[str]:
     """The name that a mistyped one most likely means: the nearest that differs in case and in at most one letter in
-    three, a swap of neighbours counting as one."""
+    three, of the last part of names with dots; a swap of neighbours counts as one."""
     if not 2 <= len(word) <= 64:
         return None
-    best, least = None, max(1, len(word) // 3) + 1
+    best, least = None, max(1, len(word.rpartition(".")[2]) // 3) + 1
     for name in names:
         d = _distance(word.lower(), name.lower())
         if d < least:
