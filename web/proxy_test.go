@@ -173,6 +173,12 @@ func behind(t *testing.T, s *served, at, name string) {
 	if a := get(host, "/probe.echo?text=x", http.Header{}); a.StatusCode != http.StatusUnauthorized {
 		t.Errorf("without: %v", a.Status)
 	}
+	large := strings.NewReader(`{"text":"` + strings.Repeat("x", 3_000_000) + `"}`)
+	post, _ := http.NewRequestWithContext(t.Context(), "POST", "http://"+host+"/probe.echo", large)
+	post.Header = http.Header{"Authorization": bearer["Authorization"], "Content-Type": {"application/json"}}
+	if a, err := client.Do(post); err != nil || a.Header.Get("Content-Type") != "application/json" { // whose text is too long
+		t.Errorf("a large message does not reach the service: %v, %v", a, err)
+	}
 	if a := get(host, "/", http.Header{}); a.StatusCode != http.StatusOK {
 		t.Errorf("the page: %v", a.Status)
 	}
