@@ -13,12 +13,14 @@ import (
 const (
 	silence  = 10 * time.Second // of which there may be nearly two before the server is asked whether it is there
 	patience = 20 * time.Second // for anything to come then
+	slowest  = 10_000           // bytes a second, at which what was sent before may be on its way still
 )
 
 // watched is a connection of which it is known whether anything comes.
 type watched struct {
 	net.Conn
 	reads  atomic.Int64  // that had something
+	sent   atomic.Int64  // bytes since the last of them
 	ended  atomic.Bool   // a read has failed
 	silent atomic.Bool   // it was ended because nothing came
 	left   chan struct{} // closed when nobody watches any more
@@ -28,6 +30,7 @@ func (w *watched) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
 	if n > 0 {
 		w.reads.Add(1)
+		w.sent.Store(0)
 	}
 	if err != nil {
 		w.ended.Store(true)
@@ -35,8 +38,14 @@ func (w *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
+func (w *watched) Write(p []byte) (int, error) {
+	n, err := w.Conn.Write(p)
+	w.sent.Add(int64(n))
+	return n, err
+}
+
 // watch pings a server that is silent, and ends the connection if it stays so. Pongs may come late, behind much else:
-// anything that comes is a sign of life.
+// anything that comes is a sign of life. So may the ping, behind a large message on a slow line.
 func (f *frames) watch() {
 	defer close(f.watched.left)
 	tick := time.NewTicker(silence)
@@ -52,7 +61,7 @@ func (f *frames) watch() {
 			seen = now
 			continue
 		}
-		ctx, cancel := context.WithTimeout(f.ctx, patience)
+		ctx, cancel := context.WithTimeout(f.ctx, patience+time.Duration(f.watched.sent.Load()/slowest)*time.Second)
 		err := f.ws.Ping(ctx)
 		cancel()
 		if err != nil && f.ctx.Err() == nil && f.watched.reads.Load() == seen {
