@@ -106,6 +106,11 @@ func serve(ctx context.Context, listeners []Listener, h Handler, opts *ServeOpti
 	}
 	defer closeAll()
 	for _, ln := range listeners {
+		if l, ok := ln.(interface{ Short(func(error)) }); ok {
+			l.Short(func(err error) {
+				s.opts.Log.Error("sabir: connections wait and cannot be accepted", "err", err, "hint", "ulimit -n is how many files it may have")
+			})
+		}
 		if tcp, ok := ln.(*transport.TCPListener); ok {
 			if s.opts.Credentials == nil {
 				return errors.New("sabir: ServeOptions.Credentials is needed over TCP: who may come in?")

@@ -32,6 +32,7 @@ type Listener struct {
 	closing chan struct{}
 	once    sync.Once
 	err     error // of Close
+	shortage
 
 	mu     sync.Mutex
 	ln     *net.UnixListener // another one once the socket was made again
@@ -183,6 +184,7 @@ func (l *Listener) Accept() (*Conn, error) {
 		case !temporary(err):
 			return nil, fmt.Errorf("unix:%s: %w", l.path, cause(context.Background(), err))
 		}
+		l.note(err)
 		// Without the pause a process out of descriptors would spin here, and could not free any.
 		timer := time.NewTimer(pause)
 		select {
@@ -192,17 +194,6 @@ func (l *Listener) Accept() (*Conn, error) {
 		case <-timer.C:
 		}
 	}
-}
-
-func temporary(err error) bool {
-	for _, errno := range []syscall.Errno{
-		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EAGAIN, syscall.EINTR, syscall.EPROTO,
-	} {
-		if errors.Is(err, errno) {
-			return true
-		}
-	}
-	return false
 }
 
 // Close stops listening, removes the socket if it is still ours, and lets the next daemon in. Connections live on.

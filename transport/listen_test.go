@@ -169,7 +169,8 @@ func TestAcceptOutOfDescriptors(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer cmd.Wait()
-	line, _ := bufio.NewReader(out).ReadString('\n')
+	said := bufio.NewReader(out)
+	line, _ := said.ReadString('\n')
 	if line != "listening without descriptors\n" {
 		t.Fatal(line)
 	}
@@ -182,6 +183,10 @@ func TestAcceptOutOfDescriptors(t *testing.T) {
 	c.SetReadDeadline(time.Now().Add(10 * time.Second))
 	if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
 		t.Error(err)
+	}
+	c.Close()
+	if rest, err := io.ReadAll(said); string(rest) != "short of too many open files\n" { // once, though it tried several times
+		t.Errorf("%q, %v", rest, err)
 	}
 }
 

@@ -74,6 +74,7 @@ func helperShort(path string) {
 		}
 		hoard = append(hoard, f)
 	}
+	l.Short(func(err error) { fmt.Println("short of", err) })
 	fmt.Println("listening without descriptors")
 	time.AfterFunc(60*time.Millisecond, func() {
 		for _, f := range hoard {

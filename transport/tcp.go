@@ -69,6 +69,7 @@ type TCPListener struct {
 	closing chan struct{}
 	once    sync.Once
 	err     error
+	shortage
 }
 
 // ListenTCP listens at a tcp: address, where both plain connections and TLS are taken, or at a sabir: address, where
@@ -119,6 +120,7 @@ func (l *TCPListener) Accept() (*Conn, error) {
 		case !temporary(err):
 			return nil, fmt.Errorf("%s: %w", l.ln.Addr(), cause(context.Background(), err))
 		}
+		l.note(err)
 		timer := time.NewTimer(pause) // as in Listener.Accept: out of descriptors, this would spin
 		select {
 		case <-l.closing:
