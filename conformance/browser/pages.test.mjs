@@ -72,6 +72,7 @@ describe('Chromium', { timeout: 300_000 }, () => {
     await page.goto('about:blank')
     await page.goto(`http://127.0.0.1:${daemon.port}/#t=2aaaaaaaaa.AAAAAAAAAAAAAAAAAAAAAA`)
     await page.getByText('That token is not taken').waitFor()
+    await page.getByText('It is unknown here, revoked or expired.').waitFor()
     await page.close()
   })
 

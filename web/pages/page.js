@@ -26,7 +26,7 @@ const server = connect(location.href, {
     state.textContent = now;
     state.title = why?.message ?? "";
     if (now === "connected") show().catch(fail);
-    if (now === "closed") why?.name === "rpc.Denied" ? askWho(why) : fail(why);
+    if (now === "closed") why?.name === "rpc.Denied" ? askWho() : fail(why);
   },
 });
 
@@ -164,11 +164,11 @@ function fieldTable(service, fields, title) {
 
 // Who is there, and what went wrong.
 
-function askWho(why) {
+function askWho() {
   const input = make("input", { type: "password", name: "token", autocomplete: "off", required: true, placeholder: "2vkd….7fQ…", ariaLabel: "token" });
   const form = make("form", { className: "login" },
     make("h1", {}, token ? "That token is not taken" : "Who are you?"),
-    make("p", {}, token ? why.message + "." : "This server lets in who shows a token. It stays in this tab."),
+    make("p", {}, token ? "It is unknown here, revoked or expired." : "This server lets in who shows a token. It stays in this tab."),
     make("div", { className: "line" }, input, make("button", {}, "enter")),
     make("p", { className: "faint" }, "On the server: ", make("code", {}, "sabir token new SERVICE"), ". Or from any machine that is paired with it: ", make("code", {}, "sabir web sabir://server"), "."));
   form.onsubmit = (e) => {
