@@ -114,7 +114,7 @@ func (d *Door) greet(t *transport.Conn, deadline time.Time, leave func(auth.Outc
 	if shown := t.Peer().Certificate; shown != (transport.Fingerprint{}) {
 		if who, err := d.server.store.ByCertificate(shown); err == nil && v.enter(who) == nil {
 			caller := callerBy(who, t.Peer())
-			v.kernel = &caller
+			v.kernel, v.proved = &caller, who
 		}
 	}
 	if v.kernel == nil {

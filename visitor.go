@@ -23,9 +23,9 @@ type Visitor struct {
 	deadline time.Time
 	clock    *time.Timer // nil: the caller need not prove anything
 
-	kernel *Caller // whom the kernel or TLS names, nil: nobody
-
-	home *account // of kernel, where it has one
+	kernel *Caller         // whom the kernel or TLS names, nil: nobody
+	proved auth.Credential // of kernel, where TLS has shown it
+	home   *account        // of kernel, where it is the kernel's
 
 	mu    sync.Mutex
 	leave func(auth.Outcome) // of the gate; counts once
@@ -108,9 +108,9 @@ func (v *Visitor) Caller(bearer string, passedOn bool) (Caller, error) {
 	switch {
 	case bearer == "" && v.kernel != nil && !passedOn:
 		v.mu.Lock()
-		v.who, v.payer = auth.Credential{}, v.home
+		v.who, v.payer = v.proved, v.home
 		if v.home == nil {
-			v.payer = v.shown[v.kernel.Credential]
+			v.payer = v.shown[v.proved.ID]
 		}
 		v.mu.Unlock()
 		return *v.kernel, nil
@@ -199,7 +199,7 @@ func (v *Visitor) enter(who auth.Credential) error {
 // request is somebody else's, who comes by the same proxy.
 func (v *Visitor) revoked(id string) {
 	v.mu.Lock()
-	if v.who.ID != id && (v.kernel == nil || v.kernel.Credential != id) {
+	if v.who.ID != id && v.proved.ID != id {
 		v.forget(id)
 		v.mu.Unlock()
 		return
