@@ -187,13 +187,19 @@ func (d *Door) Handle(ctx context.Context, call *Call, sink Sink) (Body, error) 
 
 // run is the handler, whose panic is a failure like others.
 func (d *Door) run(ctx context.Context, call *Call, sink Sink) (body Body, err error) {
+	method, returned := call.Method, false
 	defer func() {
-		if p := recover(); p != nil {
+		switch p := recover(); {
+		case p != nil:
 			err = logged{fmt.Errorf("panic: %v", p)}
-			d.Log().Error("sabir: handler panicked", "method", call.Method, "panic", p, "stack", string(debug.Stack()))
+			d.Log().Error("sabir: handler panicked", "method", method, "panic", p, "stack", string(debug.Stack()))
+		case !returned: // net/http ends the connection
+			d.Log().Error("sabir: handler called runtime.Goexit", "method", method, "stack", string(debug.Stack()))
 		}
 	}()
-	return d.server.root.Handle(ctx, call, sink)
+	body, err = d.server.root.Handle(ctx, call, sink)
+	returned = true
+	return body, err
 }
 
 // told is what may be said of a failure. spec [E3]

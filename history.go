@@ -8,7 +8,8 @@ import (
 
 // History is where a topic's items are beyond the life of the process, so that
 // who was there before a restart goes on where he was. For each params value
-// its methods are called one at a time; they hold up the topic meanwhile.
+// its methods are called one at a time; they hold up the topic meanwhile, and must
+// not use it, as a log would that is published there.
 type History[T, P any] interface {
 	// Past returns what was kept for params. It is asked when somebody begins to
 	// listen or to publish, and again after a minute in which nobody did.

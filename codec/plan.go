@@ -207,6 +207,10 @@ func (b *builder) fill(p *plan, t reflect.Type) (err error) {
 		return b.element(p, t)
 	case reflect.Struct:
 		return b.structure(p, t)
+	case reflect.Pointer:
+		return fmt.Errorf("%v has no counterpart: only fields are pointers, use %v", t, t.Elem())
+	case reflect.Array:
+		return fmt.Errorf("%v has no counterpart: use []%v", t, t.Elem())
 	default:
 		return fmt.Errorf("%v has no counterpart", t)
 	}

@@ -232,8 +232,9 @@ func (v *visit) handle(ctx context.Context, call *sabir.Call, timeout time.Durat
 	}
 	answered := make(chan answer, 1)
 	go func() { // the door waits for it
-		body, err := v.door.Handle(ctx, call, nil)
-		answered <- answer{body, err}
+		a := answer{err: sabir.ErrorOf(errors.New("the handler has ended this goroutine"))}
+		defer func() { answered <- a }()
+		a.body, a.err = v.door.Handle(ctx, call, nil)
 	}()
 	select {
 	case a := <-answered:
