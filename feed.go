@@ -51,8 +51,7 @@ type source interface {
 }
 
 type feed struct {
-	key    string
-	params reflect.Value
+	key    string // all there is of the params: those of who published first may have changed
 	source source
 
 	// turn is held while the listen hook runs, so that it hears things in order.
@@ -185,13 +184,11 @@ func (fs *feeds) get(key string, params reflect.Value) (*feed, error) {
 	if f := fs.all[key]; f != nil {
 		return f, nil
 	}
-	kept := reflect.New(params.Type()).Elem()
-	kept.Set(params)
-	source, err := fs.fresh(kept)
+	source, err := fs.fresh(params)
 	if err != nil {
 		return nil, err
 	}
-	f := &feed{key: key, params: kept, source: source}
+	f := &feed{key: key, source: source}
 	fs.all[key] = f
 	fs.idle++
 	fs.count.Add(1)
@@ -322,7 +319,9 @@ func (fs *feeds) tell(f *feed) {
 	fs.mu.RUnlock()
 	if on := now > 0; on != f.told {
 		f.told = on
-		fs.listen(f.params, on)
+		params := reflect.New(fs.m.ptype).Elem() // each time anew: they are the hook's own
+		fs.m.params.DecodeTo(wire.Value{Enc: wire.CBOR, Raw: []byte(f.key)}, params, codec.Lenient)
+		fs.listen(params, on)
 	}
 }
 
@@ -365,13 +364,13 @@ func fits(v wire.Value, key string) bool {
 	if (len(v.Raw)+len(key))*mostGrown <= most {
 		return true
 	}
-	for _, enc := range []wire.Encoding{wire.JSON, wire.CBOR} {
-		b, _ := wire.AppendString(nil, enc, key)
-		if b, err := v.Append(b, enc); err != nil || len(b) > most {
-			return false
-		}
+	own, _ := wire.AppendString(nil, v.Enc, key)
+	other, _ := wire.AppendString(nil, 1-v.Enc, key)
+	if len(own)+len(v.Raw) > most {
+		return false
 	}
-	return true
+	other, err := v.Append(other, 1-v.Enc)
+	return err == nil && len(other) <= most
 }
 
 // mostGrown is more times than a value takes in one encoding of what it takes in the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,29 @@ type roomParams struct{ Room string }
 type said struct {
 	Seq  int
 	Text string
+}
+
+// The hook hears the params that somebody listens to, whatever became of the value by
+// which they were first published, or of what it was given before.
+func TestListenersOfParamsThatChanged(t *testing.T) {
+	type tagged struct{ Tags []string }
+	var heard []string
+	s := sabir.NewService("s", "1", "")
+	state := sabir.NewState[number, tagged](s, "state", sabir.OnListeners(func(p tagged, on bool) {
+		heard = append(heard, fmt.Sprint(p.Tags, on))
+		p.Tags[0] = "the hook's"
+	}))
+	tags := []string{"a"}
+	if err := state.Set(tagged{tags}, number{1}); err != nil {
+		t.Fatal(err)
+	}
+	tags[0] = "b"
+	for range sabir.Watch[number](t.Context(), s, "s.state", tagged{[]string{"a"}}, nil) {
+		break
+	}
+	if want := []string{"[a] true", "[a] false"}; !slices.Equal(heard, want) {
+		t.Errorf("heard %q, want %q", heard, want)
+	}
 }
 
 // A publisher knows who listens, and pays nothing for what nobody hears.

@@ -382,8 +382,16 @@ func TestMergeOfVastTables(t *testing.T) {
 			}
 		})
 	}
-	<-up
-	<-up
+	await := func(what chan bool) {
+		t.Helper()
+		select {
+		case <-what:
+		case <-ctx.Done():
+			t.Fatal("waited in vain")
+		}
+	}
+	await(up)
+	await(up)
 	if n := files.Listeners(sabir.None{}); n != 1 {
 		t.Errorf("%d listen", n)
 	}
@@ -392,8 +400,8 @@ func TestMergeOfVastTables(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	<-full
-	<-full
+	await(full)
+	await(full)
 	if n := files.Listeners(sabir.None{}); n != 2 {
 		t.Errorf("%d listen in the end", n)
 	}

@@ -19,7 +19,9 @@ import (
 	"github.com/sabir-ipc/sabir/wire"
 )
 
-// Describer is what a Handler is that can say which services it offers.
+// Describer is what a Handler is that can say which services it offers. One that is
+// written around another passes that on, as by embedding the *Service itself: what is not
+// described can be called, but no command, console or Remote knows of it.
 type Describer interface{ Describe() []*idl.Service }
 
 // root is what a connection serves: the service rpc, and all others by the
