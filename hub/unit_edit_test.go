@@ -2,6 +2,7 @@ package hub_test
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -63,5 +64,23 @@ func TestUnitIsEdited(t *testing.T) {
 	until("its process has ended, and it is what it was", func(doc string) bool { return doc == "Tocks." })
 	if n := strings.Count(said(), "a unit has changed"); n != 1 {
 		t.Errorf("told %d times", n)
+	}
+}
+
+// Where the folder of a unit is gone, or is not for its user, that is the reason and not the shell.
+func TestUnitFolder(t *testing.T) {
+	units := filepath.Join(t.TempDir(), "units")
+	if err := os.Mkdir(units, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	unit(t, units, "clock", "command = [$CLOCK]\ndescription = \"clock.sabir\"\n")
+	dir := run(t, hub.Options{Units: []string{units}})
+	c := dial(t, dir, "clock")
+	if err := os.RemoveAll(units); err != nil {
+		t.Fatal(err)
+	}
+	_, err := sabir.Do[sabir.None](t.Context(), c, "clock.die", nil)
+	if want := "clock does not run: its folder " + units + ": no such file or directory"; !errors.Is(err, sabir.ErrUnavailable) || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, expected %s", err, want)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -271,7 +272,18 @@ func (s *started) launch(p *process) (path string, err error) {
 	p.cmd.WaitDelay = lastWords
 	p.cmd.SysProcAttr = tied()
 	s.unit.as(p.cmd.SysProcAttr)
-	return path, startTied(p.cmd)
+	return path, inFolder(p.cmd.Dir, startTied(p.cmd))
+}
+
+// inFolder is why a command did not start: package exec has the name of the shell for
+// each reason, also where that is the folder, which is gone or not for that user.
+func inFolder(dir string, err error) error {
+	var at *fs.PathError
+	if _, e := os.Stat("/bin/sh"); e == nil && errors.As(err, &at) &&
+		(errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.ENOTDIR)) {
+		return fmt.Errorf("its folder %s: %w", dir, at.Err)
+	}
+	return err
 }
 
 // environ is the hub's own, less what was meant for the hub alone.
