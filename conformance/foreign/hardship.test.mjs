@@ -46,6 +46,17 @@ describe('what programs do', { timeout: 60_000 }, () => {
     assert.deepEqual((await peer.hear()).params, { id, n: 512 })
   })
 
+  test('what is of another kind says so', async (t) => {
+    const s = await serve(t)
+    const client = s.connect()
+    const loops = ['stream', 'watch', 'state', 'table', 'stream'].map((kind) => client[kind](kind).next())
+    const peer = await s.peer()
+    for (const result of [{ n: 1 }, {}, {}, {}, {}]) peer.answer((await peer.hear()).id, result)
+    await assert.rejects(loops[0], /^Error: stream answered at once: it is no stream$/)
+    for (const loop of loops.slice(1, 4)) await assert.rejects(loop, /it is no topic, state or table$/)
+    assert.deepEqual(await loops[4], { value: undefined, done: true })
+  })
+
   for (const kind of ['stream', 'watch', 'state', 'table']) {
     test(`a ${kind} is left while it waits`, async (t) => {
       const s = await serve(t)

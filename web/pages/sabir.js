@@ -254,7 +254,7 @@ class Watch {
       answered: (answer, link) => {
         const error = errorOf(answer);
         if (error?.name === "rpc.Draining") link.leave();
-        else if (!error || !follow || !this.#known || !passing(error)) return this.#end(error);
+        else if (!error || !follow || !this.#known || !passing(error)) return this.#end(error ?? this.#misused(answer.result));
         this.#down(error);
         this.#timer = setTimeout(this.#subscribe, jitter(this.#attempt++));
       },
@@ -267,6 +267,13 @@ class Watch {
     };
     signal?.addEventListener("abort", this.#abort);
     signal?.aborted ? this.#end(signal.reason) : this.#subscribe();
+  }
+
+  /** Why it has ended, if the member is of another kind. [S5] */
+  #misused(/** @type {any} */ result) {
+    const { message: { method }, patient } = this.#request;
+    const other = patient ? !this.#known : Object.keys(result ?? {}).length > 0;
+    return other ? new Error(`${method} answered at once: it is no ${patient ? "topic, state or table" : "stream"}`) : null;
   }
 
   /** Asks for what comes after what we have. */
@@ -330,15 +337,9 @@ class Watch {
   }
 
   /** @returns {Promise<IteratorResult<any>>} */
-  next = () => new Promise((resolve, reject) => {
-    this.#readers.push({ resolve, reject });
-    this.#serve();
-  });
+  next = () => new Promise((resolve, reject) => { this.#readers.push({ resolve, reject }); this.#serve(); });
   /** Ends it: what leaving a loop does. @returns {Promise<IteratorResult<any>>} */
-  async return() {
-    this.#stop(null);
-    return { value: undefined, done: true };
-  }
+  async return() { this.#stop(null); return { value: undefined, done: true }; }
   [Symbol.asyncIterator] = () => this;
 }
 
@@ -406,9 +407,8 @@ class Link {
 
   /** @param {Request} request @param {number} n */
   more({ id = 0 }, n) {
-    const there = this.#requests.has(id);
-    if (there) this.#write({ method: "rpc.more", params: { id, n } });
-    return there;
+    if (this.#requests.has(id)) this.#write({ method: "rpc.more", params: { id, n } });
+    return this.#requests.has(id);
   }
 
   /** Has a call that was refused because too many are under way made again when another one is answered, but does not wait
