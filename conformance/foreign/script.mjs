@@ -17,7 +17,7 @@ function queue() {
 // Time that the test lets pass. Meanwhile somebody sets the clock of the machine back, an hour each time.
 export function clocks(t) {
   t.mock.timers.enable({ apis: ['setInterval'] })
-  let now = performance.now(), hands = Date.now()
+  let now = Math.ceil(performance.now()), hands = Date.now() // whole, or 20 s and 5 s are a little less than 25 s now and then
   t.mock.method(performance, 'now', () => now)
   t.mock.method(Date, 'now', () => hands)
   return (ms) => {
