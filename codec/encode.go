@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unsafe"
 
@@ -275,15 +276,35 @@ func (e *encoder) union(dst []byte, p *plan, at unsafe.Pointer) ([]byte, error) 
 	return dst, errors.New("union without a case")
 }
 
-// raw writes a value that is bytes already.
+// raw writes a value that is bytes already. They may be of a file that somebody has
+// written by hand, and what is not strict would end the connection of who reads it.
 func (e *encoder) raw(dst []byte, v wire.Value) ([]byte, error) {
 	if v.IsZero() {
 		return wire.AppendNull(dst, e.enc), nil
 	}
+	p := checkers[v.Enc].Get().(*wire.Parser)
+	defer checkers[v.Enc].Put(p)
+	if err := p.Check(v.Raw); err != nil {
+		return dst, err
+	}
 	if e.depth+v.Depth() > maxNested {
 		return dst, errTooDeep
 	}
-	return v.Append(dst, e.enc)
+	start := len(dst)
+	dst, err := v.Append(dst, e.enc)
+	if e.enc == wire.JSON && v.Enc == wire.JSON {
+		for i, c := range dst[start:] {
+			if c == '\n' || c == '\r' { // a message is one line, and these stand only between values
+				dst[start+i] = ' '
+			}
+		}
+	}
+	return dst, err
+}
+
+var checkers = [2]sync.Pool{
+	wire.JSON: {New: func() any { return &wire.Parser{Enc: wire.JSON} }},
+	wire.CBOR: {New: func() any { return &wire.Parser{Enc: wire.CBOR} }},
 }
 
 // AppendAny writes a value of no declared type: what Decode makes of type any,

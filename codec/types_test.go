@@ -2,6 +2,7 @@ package codec
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -208,6 +209,44 @@ func TestEnumWritten(t *testing.T) {
 			if got := fmt.Sprint(err); err == nil && want != "" || err != nil && got != want {
 				t.Errorf("%q: %v", in, err)
 			}
+		}
+	}
+}
+
+// A value that is bytes already may be anything: what is not strict is told and not sent,
+// and line ends, of which a message has one, are blanks.
+// clause: M14
+func TestRawWritten(t *testing.T) {
+	type holder struct{ Value wire.Value }
+	for in, want := range map[string]string{
+		"{\n  \"a\": [1,\r\n 2]\n}\n": `{"value":{   "a": [1,   2] } }`,
+		`"a\nb"`:                      `{"value":"a\nb"}`,
+		"garbage":                     "value: not strict JSON: expected a value at byte 0",
+		`{"a":1`:                      "value: not strict JSON: unexpected end of an object at byte 6",
+		`1}`:                          "value: not strict JSON: data after the value at byte 1",
+		`{"a":1,"a":2}`:               "value: not strict JSON: key occurs twice at byte 7",
+	} {
+		for _, v := range []any{&holder{wire.Value{Raw: []byte(in)}}, &struct{ Value any }{wire.Value{Raw: []byte(in)}}} {
+			c, err := Of(reflect.TypeOf(v).Elem())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := c.Append(nil, wire.JSON, v)
+			if err != nil {
+				got = []byte(err.Error())
+			}
+			if string(got) != want {
+				t.Errorf("%q: %s, want %s", in, got, want)
+			}
+			if _, inCBOR := c.Append(nil, wire.CBOR, v); (inCBOR == nil) != (err == nil) {
+				t.Errorf("%q in CBOR: %v", in, inCBOR)
+			}
+		}
+	}
+	for _, bad := range []string{"", "\xff", "\x82\x01", "\xa2\x61a\x01\x61a\x01"} {
+		v := holder{wire.Value{Enc: wire.CBOR, Raw: []byte(bad)}}
+		if _, err := For[holder]().Append(nil, wire.JSON, &v); (err == nil) != (bad == "") {
+			t.Errorf("CBOR %x: %v", bad, err)
 		}
 	}
 }
