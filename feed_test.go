@@ -262,6 +262,7 @@ func fillRings(t *testing.T, places int, opts ...sabir.MemberOption) {
 			t.Error(err)
 		}
 		leave()
+		time.Sleep(time.Second) // of the bubble: who has left reads what comes after that only at the next tick
 		synctest.Wait()
 		if err := subscribe(t.Context(), c, places); err != nil {
 			t.Errorf("one more, after the others have left: %v", err)
