@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -99,6 +100,9 @@ func TestInterruptedOutput(t *testing.T) {
 // What listens takes a terminal that is closed as the wish to end, and leaves no socket; with nohup it goes on.
 func TestHangUp(t *testing.T) {
 	dir := sandbox(t)
+	hangUps := make(chan os.Signal, 1)
+	signal.Notify(hangUps, syscall.SIGHUP) // what is ignored here, as under nohup, those that we start ignore too
+	defer signal.Stop(hangUps)
 	for script, ends := range map[string]bool{"exec sabir demo": true, `trap "" HUP; exec sabir demo`: false} {
 		demo := inTime(t, "sh", "-c", script)
 		out, err := demo.StdoutPipe()
