@@ -91,16 +91,16 @@ func decode[T any](t *testing.T, text string, rules Rules) (v T, faults []Fault)
 func sameValue[T any](v, w T) bool {
 	c := For[T]()
 	var turned [2][]byte
+	var faults [2]error
 	for i, x := range []*T{&v, &w} {
 		b, err := c.Append(nil, wire.JSON, x)
-		if err != nil {
-			return false
+		if err == nil {
+			turned[i], err = (wire.Value{Enc: wire.JSON, Raw: b}).Append(nil, wire.CBOR)
 		}
-		if turned[i], err = (wire.Value{Enc: wire.JSON, Raw: b}).Append(nil, wire.CBOR); err != nil {
-			return false
-		}
+		faults[i] = err
 	}
-	return bytes.Equal(turned[0], turned[1])
+	// What cannot be a case of an enum is read where that is lenient, and cannot be written. [T8]
+	return fmt.Sprint(faults[0]) == fmt.Sprint(faults[1]) && bytes.Equal(turned[0], turned[1])
 }
 
 func check(t *testing.T, enc wire.Encoding, raw []byte) {
