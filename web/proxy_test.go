@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -272,15 +271,6 @@ func (s *served) through(at string) *sabir.DialOptions {
 func TestNginxKeepsOutWhoFails(t *testing.T) {
 	s := serve(t, probe.New(), &web.Options{Hosts: []string{"lounge.example"}})
 	keepsOutWhoFails(t, s, nginx(t, s, freePort(t), ""))
-}
-
-// So it is behind one that comes from another machine, with TLS, where it is to be believed.
-//
-// clause: K4
-func TestNginxElsewhereKeepsOutWhoFails(t *testing.T) {
-	here := elsewhere(t)
-	s := serveAt(t, here, &web.Options{Hosts: []string{"lounge.example"}, Proxies: []netip.Prefix{netip.PrefixFrom(here, 32)}})
-	keepsOutWhoFails(t, s, nginx(t, s, freePort(t), "", "proxy_pass http://localhost:"+s.port, "proxy_ssl_protocols TLSv1.3; proxy_pass https://"+s.tls))
 }
 
 func keepsOutWhoFails(t *testing.T, s *served, at string) {
