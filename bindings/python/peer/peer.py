@@ -112,6 +112,7 @@ def blocking(address: str) -> None:
         left[order["n"]] = threading.Event()
         threading.Thread(target=do, args=(order,), daemon=True).start()
     client.close()
+    lock.acquire()  # for good: a thread that says something while Python ends would abort it
 
 
 def leave(client: sabir.Client, n: int) -> None:
