@@ -2,14 +2,15 @@ package wire
 
 import (
 	"math/bits"
+	"strings"
 	"sync"
 	"unsafe"
 )
 
 // Buffers for large messages, and for many small ones, go from one to the next.
-// New ones would have to be cleared and, once the heap is small again, mapped
-// again page by page: a third of the time to echo a megabyte, and of what a hub
-// does for a hundred subscribers. The garbage collector empties the pools.
+// New ones would, once the heap is small again, have to be mapped page by page:
+// much of the time to echo a megabyte, and of what a hub does for a hundred
+// subscribers. The garbage collector empties the pools.
 var buffers [buffersUpTo]sync.Pool // of *byte: the first of a buffer of bufferSize
 
 const (
@@ -30,7 +31,7 @@ func TakeBuffer(size int) []byte {
 	}
 	if i >= buffersUpTo {
 		wantHeadroom()
-		return make([]byte, 0, size)
+		return uncleared(size)
 	}
 	if first, ok := buffers[i].Get().(*byte); ok {
 		return unsafe.Slice(first, bufferSize(i))[:0]
@@ -38,7 +39,17 @@ func TakeBuffer(size int) []byte {
 	if size >= forHeadroom {
 		wantHeadroom()
 	}
-	return make([]byte, 0, bufferSize(i))
+	return uncleared(bufferSize(i))
+}
+
+// uncleared returns an empty buffer of that capacity. What make returns has been
+// cleared, which takes as long as reading a large message from its socket. Who takes
+// a buffer has to be ready for what others left in it, new or not.
+func uncleared(size int) []byte {
+	var b strings.Builder
+	b.Grow(size)
+	b.WriteByte(0)
+	return unsafe.Slice(unsafe.StringData(b.String()), size)[:0]
 }
 
 func bufferSize(i int) int {
