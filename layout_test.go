@@ -159,9 +159,11 @@ func TestRootPackageIsLight(t *testing.T) {
 		t.Log("no root package yet")
 		return
 	}
-	out, err := exec.Command("go", "list", "-deps", "-f", "{{.ImportPath}} {{with .Module}}{{.Path}}{{end}}", ".").CombinedOutput()
+	list := exec.Command("go", "list", "-deps", "-f", "{{.ImportPath}} {{with .Module}}{{.Path}}{{end}}", ".")
+	list.Stderr = t.Output() // where it tells what it downloads
+	out, err := list.Output()
 	if err != nil {
-		t.Fatalf("go list: %v\n%s", err, out)
+		t.Fatal("go list: ", err)
 	}
 	packages := 0
 	for line := range strings.Lines(string(out)) {
