@@ -2,7 +2,6 @@ package codec
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/sabir-ipc/sabir/wire"
@@ -38,7 +37,8 @@ func pathText(path []step) string {
 		s.name = wire.Clip(s.name)
 		switch {
 		case s.key && !plainKey(s.name):
-			fmt.Fprintf(&b, "[%s]", strconv.Quote(s.name))
+			quoted, _ := wire.AppendString(nil, wire.JSON, s.name)
+			fmt.Fprintf(&b, "[%s]", quoted)
 		case s.key || s.name != "":
 			if b.Len() > 0 {
 				b.WriteByte('.')
@@ -55,7 +55,7 @@ func pathText(path []step) string {
 func plainKey(s string) bool {
 	for i := range len(s) {
 		c := s[i] | 0x20
-		if !(c >= 'a' && c <= 'z' || s[i] == '_' || i > 0 && s[i] >= '0' && s[i] <= '9') {
+		if !(c >= 'a' && c <= 'z' || s[i] == '_' || s[i] >= '0' && s[i] <= '9') {
 			return false
 		}
 	}

@@ -6,6 +6,7 @@ paths, `dump_value` goes back and raises `Unfit` at the first fault."""
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, cast
 
@@ -346,8 +347,7 @@ def path(at: Path) -> str:
         elif _plain_key.fullmatch(step):
             steps.append("." + step)
         else:
-            quoted = clip(step).replace("\\", "\\\\").replace('"', '\\"')
-            steps.append(f'["{quoted}"]')
+            steps.append(f"[{json.dumps(clip(step), ensure_ascii=False)}]")
     return "".join(reversed(steps)).lstrip(".")
 
 
