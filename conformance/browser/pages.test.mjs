@@ -131,6 +131,41 @@ describe('Chromium', { timeout: 300_000 }, () => {
     await page.close()
   })
 
+  test('the page of a server with more services than one description has room for', async () => {
+    const page = await browser.page()
+    const wrong = faults(page)
+    let asked = 0
+    await page.routeWebSocket(/./, (ws) => {
+      const server = ws.connectToServer()
+      ws.onMessage((message) => {
+        const call = JSON.parse(message)
+        if (call.method === 'rpc.describe') asked++
+        if (call.method !== 'rpc.describe' || call.params.service) return server.send(message)
+        ws.send(JSON.stringify({ jsonrpc: '2.0', id: call.id, error: { code: -32007, message: 'over 4194304 bytes', data: { name: 'rpc.TooLarge', params: { limit: 4194304, started: true } } } }))
+      })
+      server.onMessage((message) => ws.send(message))
+    })
+    await page.goto(`http://127.0.0.1:${relay.port}/#t=${token}`)
+    await page.locator('main').getByRole('link', { name: 'lounge' }).click()
+    await page.locator('.now dd').first().waitFor()
+    assert.equal(await page.locator('.member').count(), 9)
+    assert.equal(await page.title(), 'lounge')
+    const before = asked
+    await page.evaluate(() => document.querySelector('.now').classList.add('before'))
+    await page.locator('aside').getByRole('link', { name: 'say', exact: true }).click() // nothing is fetched twice
+    while (asked === before) await page.waitForTimeout(10)
+    relay.cut()
+    while (asked < before + 2) await page.waitForTimeout(10)
+    await page.locator('.now.before').waitFor()
+    await page.getByRole('link', { name: 'Sabir' }).click()
+    await page.locator('main').getByRole('link', { name: 'lounge' }).waitFor()
+    assert.equal(await page.locator('.member').count(), 0)
+    await page.goto(`http://127.0.0.1:${relay.port}/docs#lounge.NoSuchRoom`)
+    await page.locator('[id="lounge.NoSuchRoom"]').waitFor()
+    assert.deepEqual(wrong, [])
+    await page.close()
+  })
+
   test('what the page says can be read, in the light and in the dark', async () => {
     const page = await browser.page()
     for (const colorScheme of ['light', 'dark']) {

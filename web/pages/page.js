@@ -19,6 +19,7 @@ const docs = location.pathname === here.pathname + "docs";
 
 let hash = ""; // of the description that is shown
 let shown = new AbortController(); // of what it follows
+let crowded = false; // there are more services than fit in one description
 const server = connect(location.href, {
   token,
   onstate(now, why) {
@@ -32,21 +33,59 @@ const server = connect(location.href, {
 
 for (const link of document.querySelectorAll("nav a")) if (link.pathname === location.pathname) link.setAttribute("aria-current", "page");
 
+addEventListener("hashchange", () => crowded && show().catch(fail));
+
 /** Shows the description, where it is another than the one that is shown. */
 async function show() {
-  const said = await server.call("rpc.describe", hash ? { hash } : {}, { retry: true });
+  if (crowded) return showOne();
+  let said;
+  try {
+    said = await server.call("rpc.describe", hash ? { hash } : {}, { retry: true });
+  } catch (e) {
+    if (e.name !== "rpc.TooLarge") throw e;
+    crowded = true;
+    return showOne();
+  }
   if (!said.services) return;
-  document.title = said.services.map((s) => s.name).join(", ") || "Sabir";
   const { you } = await server.call("rpc.info", {}, { retry: true });
   hash = said.hash;
+  leave();
+  put(said.services.map(contents), docs ? "" : greeting(you), ...said.services.map(docs ? reference : overview));
+  document.title = said.services.map((s) => s.name).join(", ") || "Sabir";
+}
+
+/** Shows what the fragment is of: of a service what it says, else the names of all. */
+async function showOne() {
+  const info = await server.call("rpc.info", {}, { retry: true });
+  const at = fragment();
+  const name = info.services.map((s) => s.name).filter((n) => at === n || at.startsWith(n + ".")).sort((a, b) => b.length - a.length)[0];
+  const same = hash && document.title === name;
+  const said = name ? await server.call("rpc.describe", { service: name, ...(same && { hash }) }, { retry: true }) : { hash: "", services: [] };
+  if (!said.services || at !== fragment()) return;
+  hash = said.hash;
+  leave();
+  put([...said.services.map(contents), make("section", {}, make("h2", {}, "Services"), make("ul", {}, ...info.services.map((s) => make("li", {}, linkTo(s)))))],
+    docs ? "" : greeting(info.you),
+    ...(name ? said.services.map(docs ? reference : overview) : info.services.map((s) => make("article", {},
+      make("header", {}, make("h1", {}, linkTo(s), " ", make("small", {}, s.version)), ...markup(s.doc))))));
+  document.title = name ?? "Sabir";
+}
+
+const linkTo = (service) => make("a", { href: "#" + service.name }, service.name);
+
+/** Ends what the page follows, before what is shown next begins to follow. */
+function leave() {
   shown.abort();
   shown = new AbortController();
-  page.replaceChildren(
-    make("aside", {}, make("nav", { ariaLabel: "members" }, ...said.services.map(contents))),
-    make("main", {}, docs ? "" : greeting(you), ...said.services.map(docs ? reference : overview)),
-  );
-  if (location.hash) [...document.querySelectorAll("[id]")].find((e) => e.id === location.hash.slice(1))?.scrollIntoView();
 }
+
+function put(aside, ...main) {
+  page.replaceChildren(make("aside", {}, make("nav", { ariaLabel: "members" }, ...aside)), make("main", {}, ...main));
+  const at = fragment();
+  if (at) [...document.querySelectorAll("[id]")].find((e) => e.id === at)?.scrollIntoView();
+}
+
+const fragment = () => location.hash.slice(1);
 
 function greeting(you) {
   return make("p", { className: "greeting" },
@@ -55,7 +94,7 @@ function greeting(you) {
 }
 
 const contents = (service) => make("section", {},
-  make("h2", {}, make("a", { href: "#" + service.name }, service.name)),
+  make("h2", {}, linkTo(service)),
   make("ul", {}, ...service.members.map((m) => make("li", {}, make("a", { href: `#${service.name}.${m.name}`, className: m.kind }, m.name)))));
 
 const heading = (service) => make("header", { id: service.name },
