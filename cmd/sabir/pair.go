@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/auth"
@@ -118,12 +120,27 @@ func rightsOf(level, only string) (r auth.Rights, err error) {
 
 // credentials opens what a service on this machine knows of its callers.
 func credentials(service string) (dir string, store *auth.Store, err error) {
+	if err := ofAnother(service); err != nil {
+		return "", nil, err
+	}
 	if dir, err = (transport.Env{}).ServiceDir(service); err != nil {
 		return "", nil, err
 	}
 	store, err = auth.OpenStore(filepath.Join(dir, sabir.CredentialsFile))
 	return dir, store, err
 }
+
+// ofAnother refuses a service whose socket is closed to this user: it keeps its
+// credentials with its own, and those made here would let nobody in.
+func ofAnother(service string) error {
+	path, err := transport.ProcessEnv().Lookup(service)
+	if err != nil || syscall.Access(path, 2) != syscall.EACCES { // 2: to write, which is to connect
+		return nil
+	}
+	return &failed{what: path, hint: "try as that user, who has its credentials, too", err: errAnothers}
+}
+
+var errAnothers = errors.New("the service is another user's")
 
 // reachable finds where another machine reaches the service.
 func (a *app) reachable(ctx context.Context, service, host string) (transport.Address, error) {
