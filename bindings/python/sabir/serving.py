@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
 import struct
+import sys
 import threading
-from typing import Any, Callable, Optional, Sequence, Set, cast
+from typing import Any, Callable, Optional, Sequence, Set, Union, cast
 
+from .activation import Lent, inherited, tell
 from .address import Socket
 from .caller import Caller
 from .connection import Connection
@@ -17,6 +20,8 @@ from .loop import Loop, run
 from .offer import Offer
 from .service import Service
 from .threads import Threads
+
+log = logging.getLogger("sabir")
 
 GRACE = 10.0  # for calls in flight when the service stops [O9]
 THREADS = 256
@@ -45,7 +50,7 @@ class Server:
         self.connections: Set[Connection] = set()
         self.threads = Threads(THREADS)
         self.deafen: Callable[[], object] = lambda: None  # ends listening
-        self.socket: Optional[Socket] = None
+        self.socket: Union[Socket, Lent, None] = None
 
     def identify(self, sock: Any) -> Caller:
         """Whom the kernel names. [A4]"""
@@ -60,14 +65,15 @@ class Server:
         return who._replace(level=self.level(who)) if self.level else who
 
     async def listen(self, address: str) -> str:
-        """Listens at a name or a path, which it returns."""
-        self.socket = Socket(address)
+        """Listens at a name or a path, which it returns, or at the socket that was made for that name."""
+        self.socket = inherited(address) or Socket(address)
         door = self.socket.socket
         if isinstance(self.loop, Loop):
             self.loop.accept(door, lambda: Connection(self))
             self.deafen = lambda: self.loop.remove_reader(door)
         else:
-            self.deafen = (await self.loop.create_unix_server(lambda: Connection(self), sock=door)).close
+            stays: Any = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}  # what is lent is not for asyncio to remove
+            self.deafen = (await self.loop.create_unix_server(lambda: Connection(self), sock=door, **stays)).close
         return self.socket.path
 
     async def stdio(self, level: str = "admin") -> None:
@@ -141,9 +147,21 @@ async def serve_async(*services: Service, address: Optional[str] = None, ready: 
             path = await server.listen(address or services[0].name)
             if ready:
                 ready(path)
-            await asyncio.Event().wait()
+            _announce("READY=1")
+            try:
+                await asyncio.Event().wait()
+            finally:
+                _announce("STOPPING=1")
     finally:
         await asyncio.shield(server.close())
+
+
+def _announce(state: str) -> None:
+    """Not to be heard is no reason to end."""
+    try:
+        tell(state)
+    except OSError as e:
+        log.error("NOTIFY_SOCKET: %s", e)
 
 
 def serve(*services: Service, address: Optional[str] = None, ready: Optional[Callable[[str], None]] = None,
