@@ -42,6 +42,7 @@ func TestScripts(t *testing.T) {
 			dir := filepath.Join(env.WorkDir, "s")
 			env.Setenv("SABIR_DIR", dir)
 			env.Setenv("SABIR_ADDRESS", "")
+			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state")) // of root it would be the machine's
 			env.Setenv(lifelineEnv, lifeline)
 			env.Setenv("TERM", "xterm")
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command takes a second under -race
