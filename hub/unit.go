@@ -61,7 +61,7 @@ func readUnit(file string) (*Unit, error) {
 		return nil, err
 	}
 	u := &Unit{file: file, idle: defaultIdle}
-	text, err := os.ReadFile(file)
+	text, err := readOwned(file)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func (u *Unit) describe() error {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(filepath.Dir(u.file), path)
 	}
-	f, err := idl.Load(path, os.ReadFile)
+	f, err := idl.Load(path, readOwned)
 	if err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func userNamed(name string) (*owner, error) {
 // of the first. What is wrong with one leaves the others as they are.
 func readUnits(dirs []string) (units []*Unit, faults []error) {
 	for _, dir := range dirs {
-		files, err := os.ReadDir(dir)
+		files, err := readFolder(dir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			faults = append(faults, err)
 		}
@@ -197,6 +197,18 @@ func readUnits(dirs []string) (units []*Unit, faults []error) {
 		}
 	}
 	return units, faults
+}
+
+// readFolder lists what is in a folder that nobody else can put files into.
+func readFolder(dir string) ([]fs.DirEntry, error) {
+	info, err := os.Stat(dir)
+	if err == nil {
+		err = owned(dir, info)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadDir(dir)
 }
 
 // as has a command run as the user of the unit.
