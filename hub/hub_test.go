@@ -27,9 +27,9 @@ func run(t testing.TB, o hub.Options) (dir string) {
 func runIn(t testing.TB, dir string, o hub.Options) (stop func()) {
 	t.Helper()
 	ready, done := make(chan struct{}), make(chan error, 1)
-	level, log := o.Serve.Level, o.Serve.Log
+	level, log, grace := o.Serve.Level, o.Serve.Log, o.Serve.Grace
 	o.Serve = serveOptions(dir, func() { close(ready) })
-	o.Serve.Level = level
+	o.Serve.Level, o.Serve.Grace = level, max(grace, o.Serve.Grace)
 	if log != nil {
 		o.Serve.Log = log
 	}

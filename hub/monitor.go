@@ -256,6 +256,11 @@ func (h *hub) monitor(ctx context.Context, p monitorParams) (iter.Seq2[Event, er
 				}
 			case <-ctx.Done():
 				return
+			case <-h.ctx.Done(): // who watches is not waited for, as calls in flight are
+				ends := *sabir.ErrCancelled
+				ends.Message = "the hub ends"
+				yield(Event{}, &ends)
+				return
 			}
 		}
 	}, nil
