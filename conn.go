@@ -325,7 +325,7 @@ func (c *conn) stallCheck(now time.Time) bool {
 		o.seenProgress, o.seenAt = p, now
 	}
 	if now.Sub(o.seenAt) >= maxStall {
-		c.say(slog.LevelWarn, "sabir: peer does not read, connection closed", "peer", c.t.Peer(), "unsent", o.unsent())
+		c.say(slog.LevelWarn, "sabir: peer does not read, connection closed", "peer", c.t.Peer().String(), "unsent", o.unsent())
 		c.fail(errors.New("nothing could be sent for 10 s"))
 		return false
 	}

@@ -68,6 +68,8 @@ func TestDeclarations(t *testing.T) {
 		"rings of a method": func() { sabir.Method(sabir.NewService("s", "1", ""), "a", method, sabir.Rings(1)) },
 		"no rings":          func() { sabir.NewTopic[int, sabir.None](sabir.NewService("s", "1", ""), "t", sabir.Rings(0)) },
 		"error nil":         func() { sabir.Method(sabir.NewService("s", "1", ""), "a", method, sabir.Errors(nil)) },
+		"no method":         func() { sabir.Method[sabir.None, sabir.None](sabir.NewService("s", "1", ""), "a", nil) },
+		"no stream":         func() { sabir.Stream[sabir.None, int](sabir.NewService("s", "1", ""), "a", nil) },
 		"readonly topic":    func() { sabir.NewTopic[int, sabir.None](sabir.NewService("s", "1", ""), "t", sabir.Readonly) },
 	} {
 		t.Run(what, func(t *testing.T) {

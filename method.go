@@ -20,6 +20,9 @@ type None = struct{}
 // that. The params are its own, to keep and to change. What it returned is written
 // after that, and so is not changed any more: of a map that changes on it returns a copy.
 func Method[In, Out any](s *Service, name string, f func(context.Context, In) (Out, error), opts ...MemberOption) {
+	if f == nil {
+		panic(fmt.Sprintf("sabir: %s.%s: no function", s.desc.Name, name))
+	}
 	m := declare(s, idl.Method, name, reflect.TypeFor[In](), opts)
 	out, err := codec.Of(reflect.TypeFor[Out]())
 	if err != nil {
@@ -57,6 +60,9 @@ const maxBytesItem = 64 << 10
 // iterator is left when the caller cancels. What it has yielded it may change. With
 // Item []byte it is a stream of bytes; longer pieces are cut to 64 KiB.
 func Stream[In, Item any](s *Service, name string, f func(context.Context, In) (iter.Seq2[Item, error], error), opts ...MemberOption) {
+	if f == nil {
+		panic(fmt.Sprintf("sabir: %s.%s: no function", s.desc.Name, name))
+	}
 	m := declare(s, idl.Stream, name, reflect.TypeFor[In](), opts)
 	item := s.item(m, reflect.TypeFor[Item]())
 	m.handle = func(ctx context.Context, call *Call, sink Sink) (Body, error) {

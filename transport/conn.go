@@ -8,6 +8,7 @@ package transport
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -140,6 +141,21 @@ type Peer struct {
 
 	Remote      netip.AddrPort // of tcp and tls
 	Certificate Fingerprint    // of tls: what the other side showed and has the key of; zero if nothing
+}
+
+// String is the peer as a log has it: "unix, uid 1000, pid 4711" or "tls, [2001:db8::1]:50312".
+func (p Peer) String() string {
+	text := p.Transport
+	if p.Remote.IsValid() {
+		text += ", " + p.Remote.String()
+	}
+	if p.Known {
+		text += fmt.Sprintf(", uid %d", p.UID)
+	}
+	if p.PID != 0 {
+		text += fmt.Sprintf(", pid %d", p.PID)
+	}
+	return text
 }
 
 // stdio joins two files. It is a type of its own, and not a pair of embedded interfaces, to find their deadlines.

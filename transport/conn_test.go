@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -243,5 +244,17 @@ func TestDialContext(t *testing.T) {
 	var fault *AddressError
 	if _, err := Dial(context.Background(), Address{Scheme: "ssh", Host: "-oProxyCommand=x"}, nil); !errors.As(err, &fault) {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestPeerInALog(t *testing.T) {
+	for want, p := range map[string]Peer{
+		"unix, uid 0, pid 4711":   {Transport: "unix", Known: true, PID: 4711},
+		"tls, [2001:db8::1]:5031": {Transport: "tls", Remote: netip.MustParseAddrPort("[2001:db8::1]:5031")},
+		"inproc":                  {Transport: "inproc", UID: nobody, GID: nobody},
+	} {
+		if got := p.String(); got != want {
+			t.Errorf("%q, expected %q", got, want)
+		}
 	}
 }
