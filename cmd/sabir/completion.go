@@ -135,11 +135,18 @@ func (t *target) completeValue(name string) (all []string) {
 	return all
 }
 
-// completeAddress lists the names that -a takes.
+// completeAddress lists what -a takes: the names of this machine, and the
+// servers that are known here.
 func (a *app) completeAddress(*cobra.Command, []string, string) (all []string, _ cobra.ShellCompDirective) {
 	entries, _ := transport.ProcessEnv().Sockets()
 	for _, e := range entries {
 		all = append(all, e.Name)
+	}
+	if known, err := knownHosts(); err == nil {
+		hosts, _ := known.All()
+		for _, h := range hosts {
+			all = append(all, "sabir://"+h.HostPort)
+		}
 	}
 	return all, cobra.ShellCompDirectiveDefault
 }
