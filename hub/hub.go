@@ -115,6 +115,9 @@ func Serve(ctx context.Context, opts *Options) error {
 		h.dir = filepath.Dir(all[0].Path)
 		sweep(h.dir)
 		h.units.describe() // and so looked for
+		if len(h.units.dirs) > 0 {
+			h.all.Go(h.units.watch)
+		}
 		for _, w := range h.onward {
 			h.all.Go(func() { w.run(ctx) })
 		}

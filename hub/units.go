@@ -12,6 +12,7 @@ import (
 
 	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/idl"
+	"github.com/sabir-ipc/sabir/internal/pulse"
 )
 
 // units are the services that unit files stand for, as they are in the
@@ -24,6 +25,7 @@ type units struct {
 	byName map[string]*unitEntry
 	order  []*unitEntry
 	looked time.Time
+	stamps []time.Time     // of the directories, when they were last read
 	faults map[string]bool // that the log has
 	closed bool
 }
@@ -50,6 +52,45 @@ func (u *units) find(service string) *unitEntry {
 	return u.byName[service]
 }
 
+// watch looks after the directories until the hub ends: who calls a service by its
+// name finds no socket until its unit was found, and would not come to the hub.
+func (u *units) watch() {
+	due := make(chan struct{}, 1)
+	beat := pulse.NewRare(func() { due <- struct{}{} }) // a timer would cost each call something (see pulse)
+	defer beat.Stop()
+	for {
+		beat.Next()
+		select {
+		case <-u.hub.ctx.Done():
+			return
+		case <-due:
+			u.glance()
+		}
+	}
+}
+
+// glance reads the directories if files have come or gone, or something in them is
+// wrong and may be mended.
+func (u *units) glance() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.faults) > 0 || !slices.Equal(u.stamps, u.stamp()) {
+		u.look()
+	}
+}
+
+// stamp is when files have last come into the directories, or gone from them.
+func (u *units) stamp() (all []time.Time) {
+	for _, dir := range u.dirs {
+		var at time.Time
+		if info, err := os.Stat(dir); err == nil {
+			at = info.ModTime()
+		}
+		all = append(all, at)
+	}
+	return all
+}
+
 // describe returns what the units are known to offer.
 func (u *units) describe() (all []*idl.Service) {
 	u.mu.Lock()
@@ -68,7 +109,7 @@ func (u *units) look() {
 	if u.closed || u.hub.dir == "" || time.Since(u.looked) < lookAgain {
 		return
 	}
-	u.looked = time.Now()
+	u.looked, u.stamps = time.Now(), u.stamp() // before they are read: what comes meanwhile is found the next time
 	found, faults := readUnits(u.dirs)
 	now := make(map[string]bool)
 	for _, err := range faults {
