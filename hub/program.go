@@ -28,7 +28,7 @@ type ProgramOptions struct {
 //     SABIR_PARAM_NAME: texts as they are, others as JSON, none that are longer
 //     than 64 KiB, have a zero byte, or come when 512 KiB are there.
 //   - SABIR_SERVICE, SABIR_MEMBER, SABIR_CALLER and SABIR_LEVEL say what is
-//     called by whom.
+//     called by whom: the name of a credential, or a user as "uid 1000".
 //   - What it prints is the result: an object, or the value of the one field. A
 //     text may be bare. Of a stream, a topic or a state each line is an item; of
 //     a stream of bytes all is.
@@ -164,13 +164,22 @@ func (p *Program) Handle(ctx context.Context, call *sabir.Call, sink sabir.Sink)
 		return sabir.Body{}, err
 	}
 	defer func() { <-p.slots }()
-	r := run{Program: p, member: m, name: call.Caller.Name, level: call.Caller.Level, params: params}
+	r := run{Program: p, member: m, name: callerOf(call), level: call.Caller.Level, params: params}
 	return r.run(ctx, func(out io.Reader) (sabir.Body, error) {
 		if m.Kind == idl.Stream {
 			return r.stream(ctx, out, sink)
 		}
 		return r.result(out)
 	})
+}
+
+// callerOf is how the command is told who calls: by the name of the credential, or
+// as "uid 1000" where the kernel said who that is.
+func callerOf(call *sabir.Call) string {
+	if call.Caller.Name == "" && !call.Caller.Peer.Known {
+		return ""
+	}
+	return nameOf(call.Caller)
 }
 
 // take takes a place among the processes, which a topic that nobody listens to

@@ -115,7 +115,7 @@ func (r *feedRun) serve(ctx context.Context, call *sabir.Call, sink sabir.Sink) 
 
 // keyOf tells params that differ apart. spec [S9]
 func (p *Program) keyOf(m *programMember, call *sabir.Call) (feedKey, error) {
-	key := feedKey{member: m.Name, name: call.Caller.Name, level: call.Caller.Level}
+	key := feedKey{member: m.Name, name: callerOf(call), level: call.Caller.Level}
 	if m.Common {
 		key.name, key.level = "", m.Needs()
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sabir-ipc/sabir"
 	"github.com/sabir-ipc/sabir/hub"
+	"github.com/sabir-ipc/sabir/transport"
 )
 
 // runs returns how often a script has begun, by the letters that each run has
@@ -109,6 +110,32 @@ func TestProgramTopicHistory(t *testing.T) {
 	next(t, first1(watch[int](t, p, "s.own", nil, &sabir.WatchOptions{Since: &sabir.Position{Epoch: "x"}}, bob)))
 	if got := strings.Count(runs(t, file), "own:"); got != 3 {
 		t.Errorf("own ran %d times for three callers:\n%s", got, runs(t, file))
+	}
+}
+
+// Users whom the kernel names are told apart, by the command too: two with the same level had one run between them.
+func TestProgramOfUsers(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "runs")
+	t.Setenv("RUNS", file)
+	p := program(t, "service s 1\ntopic own: int\nmethod who() -> (name: string)", `
+case $1 in
+who) echo "$SABIR_CALLER" ;;
+own) echo "$SABIR_CALLER" >>$RUNS; echo 1; sleep 100 ;;
+esac`, nil)
+	user := func(uid uint32) sabir.Caller {
+		return sabir.Caller{Level: sabir.AccessRead, Peer: transport.Peer{Transport: "unix", Known: true, UID: uid}}
+	}
+	for _, c := range []sabir.Caller{user(1000), user(1001), user(1000)} {
+		next(t, first1(watch[int](t, p, "s.own", nil, &sabir.WatchOptions{Since: &sabir.Position{Epoch: "x"}}, c)))
+	}
+	if got := runs(t, file); got != "uid 1000\nuid 1001\n" {
+		t.Errorf("ran as %q", got)
+	}
+	c := user(1001)
+	c.Level = sabir.AccessWrite
+	in, err := sabir.Do[struct{ Name string }](sabir.WithCaller(t.Context(), c), p, "s.who", nil)
+	if err != nil || in.Name != "uid 1001" {
+		t.Errorf("%+v, %v", in, err)
 	}
 }
 

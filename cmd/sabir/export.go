@@ -33,7 +33,7 @@ call with the member's name as its last argument.
 The params are on its stdin, as one line of JSON, and each in a variable, the
 param room in SABIR_PARAM_ROOM: texts as they are, others as JSON.
 SABIR_SERVICE, SABIR_MEMBER, SABIR_CALLER and SABIR_LEVEL say what is called by
-whom.
+whom: the name of a credential, or a user of the machine as "uid 1000".
 
 What it prints is the result: an object, or the value of the one field, texts
 bare. Of a stream, a topic or a state each line is an item. Of a table a line is
