@@ -84,3 +84,20 @@ func TestUnitFolder(t *testing.T) {
 		t.Errorf("%v, expected %s", err, want)
 	}
 }
+
+// A folder that has room for the socket of a hub may be too long for that of a run.
+func TestUnitSocketIsTooLong(t *testing.T) {
+	units, dir := t.TempDir(), filepath.Join(shortDir(t), "x")
+	for len(dir) < 92 {
+		dir += "x"
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	unit(t, units, "clock", "command = [$CLOCK]\ndescription = \"clock.sabir\"\n")
+	runIn(t, dir, hub.Options{Units: []string{units}})
+	_, err := sabir.Do[sabir.None](t.Context(), dial(t, dir, "hub"), "clock.die", nil)
+	if !errors.Is(err, sabir.ErrUnavailable) || !strings.Contains(err.Error(), "bytes, which is too much for the path of one: the hub needs a shorter folder") {
+		t.Error(err)
+	}
+}

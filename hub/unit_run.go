@@ -252,6 +252,9 @@ func (s *started) launch(p *process) (path string, err error) {
 	}
 	path = filepath.Join(dir, runSocket)
 	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if errors.Is(err, syscall.EINVAL) {
+		err = fmt.Errorf("its socket %s has %d bytes, which is too much for the path of one: the hub needs a shorter folder", path, len(path))
+	}
 	if err != nil {
 		return path, err
 	}

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -261,6 +264,9 @@ func unreached(err error) []string {
 		return []string{suggestSocket(nowhere.Name)}
 	case errors.As(err, &taken) && !strings.HasPrefix(taken.Path, "/"):
 		return []string{"take another port, or end what listens there: ss -ltnp"}
+	case errors.As(err, &taken) && lentAs() != "":
+		name := strings.TrimSuffix(filepath.Base(taken.Path), ".sock")
+		return []string{fmt.Sprintf("the socket that was made for this process is called %q: FileDescriptorName=%s in its unit", lentAs(), name)}
 	case errors.As(err, &taken):
 		return []string{"sabir ls lists what is here; -a NAME takes another name"}
 	case strings.Contains(err.Error(), ": tls: ") && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)): // spec [K4]
@@ -275,6 +281,14 @@ func unreached(err error) []string {
 		return []string{"sabir ls lists what is here"}
 	}
 	return nil
+}
+
+// lentAs are the names of the sockets that were made for this process.
+func lentAs() string {
+	if a := transport.ProcessEnv().Activated; a.PID == strconv.Itoa(os.Getpid()) {
+		return a.FDNames
+	}
+	return ""
 }
 
 // isSocket reports whether a name is the socket of a service here.

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"os"
 
 	"github.com/sabir-ipc/sabir"
@@ -76,6 +77,9 @@ func (a *app) front(ctx context.Context, service string, f fronting) error {
 	starting, cancel := a.limited(ctx)
 	front, err := hub.NewFront(starting, a.addressOf(service), &opts)
 	cancel()
+	if errors.Is(err, sabir.ErrInvalidRequest) && !f.noCaller {
+		return &usage{err.Error(), "one that knows nothing of callers needs --no-caller; another has to be of this user, or told whom to believe"}
+	}
 	if err != nil {
 		return a.timed(public(service), err)
 	}

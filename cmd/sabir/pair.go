@@ -145,6 +145,9 @@ var errAnothers = errors.New("the service is another user's")
 // reachable finds where another machine reaches the service.
 func (a *app) reachable(ctx context.Context, service, host string) (transport.Address, error) {
 	at := transport.Address{Scheme: "sabir", Port: transport.DefaultPort}
+	if inner, ok := strings.CutPrefix(host, "["); ok && strings.HasSuffix(inner, "]") { // as in an address
+		host = strings.TrimSuffix(inner, "]")
+	}
 	if h, port, err := net.SplitHostPort(host); err == nil {
 		at.Host, at.Port = h, port
 		return at, nil

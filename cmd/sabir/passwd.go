@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sabir-ipc/sabir/auth"
+	"github.com/sabir-ipc/sabir/transport"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -60,6 +61,9 @@ func (a *app) passwd(ctx context.Context, service, name string, p pairing) error
 	}
 	if err == nil {
 		a.say("%s has a password for %s, with level %s", name, service, p.level)
+		if _, err := transport.Parse("sabir://host/#t=" + name + "." + text); err != nil {
+			a.say("a program can show it, and sabir cannot: blanks, # and & have no place in an address")
+		}
 		a.sayAbsent(service)
 	}
 	return err
