@@ -17,7 +17,7 @@ from .feeds import Reader, State, StateReader, Table, TableReader, Topic, TopicR
 from .offer import LIMITS, Offer
 from .run import Run
 from .tree import LEVELS
-from .wire import MAX_INT, Bad, Id, Lines, Request, classify, clip, decode, encode, encode_result, is_id
+from .wire import MAX_INT, Bad, Id, Lines, Request, classify, clip, decode, encode, encode_result, is_id, whole
 
 SHORT = 64 << 10  # bytes: unsent beyond it, items wait in their streams [O4]; waiting beyond it, notifications hold up what follows
 NOTE = 512  # about what a notification takes beside its params
@@ -153,7 +153,7 @@ class ServerCore:
         if len(line) > 2 * LIMITS["message"]:
             raise TooLarge("a message over the limit", {"limit": LIMITS["message"]})
         o = decode(line)
-        if "jsonrpc" in o:
+        if o.get("jsonrpc") is not None:
             self.version = True
         if not self._ordinary(o):
             self._message(o)
@@ -218,8 +218,8 @@ class ServerCore:
             self.refuse(run, Cancelled("cancelled"))
             run.end()
         elif q.method == "rpc.more" and run.window:
-            n = q.params.get("n")
-            if type(n) is int and n >= 1:
+            n = whole(q.params.get("n"))
+            if n is not None and n >= 1:
                 run.credit = min(run.credit + n, LIMITS["window"])
                 self.pump()
 

@@ -189,6 +189,13 @@ def is_int(v: Any) -> bool:
     return type(v) is int and -MAX_INT <= v <= MAX_INT
 
 
+def whole(v: Any) -> Optional[int]:
+    """What is an integer, however it is written; None: it is none. [T1]"""
+    if type(v) is float and v.is_integer():
+        v = int(v)
+    return v if is_int(v) else None
+
+
 def is_id(v: Any) -> bool:
     return is_int(v) or isinstance(v, str) and len(v.encode("utf-8")) <= 64
 
@@ -243,14 +250,17 @@ def classify(o: Dict[str, Any]) -> Message:
 
 def _optional(o: Dict[str, Any], id: Any, has_id: bool, method: str, params: Dict[str, Any]) -> Message:
     window, since, timeout, trace, caller = (o.get(m) for m in _MEMBERS[4:])
-    if window is not None and (not is_int(window) or window < 0):
-        return _bad(id, has_id, "window", "a window is an integer of at least 0")
+    if window is not None:
+        window = whole(window)
+        if window is None or window < 0:
+            return _bad(id, has_id, "window", "a window is an integer of at least 0")
     place: Optional[Tuple[str, int]] = None
     if since is not None:
-        if not isinstance(since, dict) or set(since) != {"epoch", "seq"} or not isinstance(since["epoch"], str) or not is_int(since["seq"]):
+        seq = whole(since["seq"]) if isinstance(since, dict) and set(since) == {"epoch", "seq"} else None
+        if seq is None or seq < 0 or not isinstance(since["epoch"], str):
             return _bad(id, has_id, "since", 'since is {"epoch":text,"seq":integer}')
-        place = (since["epoch"], since["seq"])
-    if timeout is not None and (type(timeout) not in (int, float) or not 0 < timeout < INF):
+        place = (since["epoch"], seq)
+    if timeout is not None and (type(timeout) is not float and not is_int(timeout) or not 0 < timeout < INF):
         return _bad(id, has_id, "timeout", "a timeout is a number of seconds above 0")
     if trace is not None and not isinstance(trace, str):
         return _bad(id, has_id, "trace", "trace is a text")
