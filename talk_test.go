@@ -101,6 +101,14 @@ func talk(t *testing.T, r road, enc, head, steps string) {
 		case "-->":
 			k.write(k.message(rest))
 		case "==>":
+			if digits, ok := strings.CutPrefix(rest, "0x"); ok { // only JSON has any so far
+				raw, err := hex.DecodeString(digits)
+				if err != nil {
+					t.Fatalf("line %d: %v", line, err)
+				}
+				k.write(append(raw, '\n'))
+				break
+			}
 			k.write([]byte(strings.TrimSuffix(rest, `\r`) + map[bool]string{true: "\r\n", false: "\n"}[strings.HasSuffix(rest, `\r`)]))
 		case "---":
 			if err := k.conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {

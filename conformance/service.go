@@ -31,13 +31,20 @@ func serviceCases(enc string) []*one {
 		scenario("long-list", "S8 B1", "a plain request on a stream is never answered by a part", playLongList),
 		scenario("in-flight", "B3 S7", "one call more than may be in flight is rpc.Busy, and the others live on", playInFlight),
 		scenario("in-line", "B3", "notifications over as many as may be in flight wait, and all run", playInLine),
+		scenario("in-order", "B3", "notifications that wait for others begin in the order in which they came", playInOrder),
 		scenario("subscriptions", "B3", "one subscription more than there may be is rpc.Busy", playSubscriptions),
 		scenario("window-limit", "S1", "credit is cut at the limit of the window", playWindowLimit),
 		scenario("bytes", "S8 C3", "a stream of bytes comes in pieces of at most 64 KiB", playBytes),
 		scenario("reset", "S18", "a reader of a table that is too far behind gets a reset and the rows again", playReset),
 		scenario("long-name", "B5", "what an error repeats is cut to 256 bytes", playLongName),
+		scenario("long-key", "M8 E5", "the params of a topic, state or table have at most 4 KiB", playLongKey),
+		scenario("loss", "S9 S13", "a loss that rpc.live has told is not told again", playLoss),
+		scenario("stats", "R4", "the counters count", playStats),
 		scenario("describe", "D1 D2 R3", "the description is that of vectors/probe.json", playDescribe),
 		scenario("two-streams", "O1 O4", "streams do not hold each other up", playTwoStreams),
+	}
+	if enc == jsonLines {
+		all = append(all, scenario("last-line", "F1 O6", "a last line without its end counts", playLastLine))
 	}
 	return append(all, &one{
 		name: "service/" + enc + "/stop", clauses: []string{"O9"}, about: "SIGTERM: goaway, subscriptions end, new calls are refused, the rest may finish",
@@ -117,6 +124,18 @@ func playPieces(e *end) *Fault {
 		if _, err := e.answer(id); err != nil {
 			return e.fault("F1", "", "two pings in one write", "two answers", err)
 		}
+	}
+	return nil
+}
+
+func playLastLine(e *end) *Fault {
+	const line = `{"id":1,"method":"rpc.ping"}`
+	e.raw([]byte(line), line+" and the end of the input")
+	if err := e.closeWrite(); err != nil {
+		return e.fault("F1", "", line, "an end", err)
+	}
+	if _, err := e.answer(1); err != nil {
+		return e.fault("F1", "", line+" and the end of the input", "an answer", err)
 	}
 	return nil
 }
@@ -274,10 +293,15 @@ func playWindowLimit(e *end) *Fault {
 	if err != nil {
 		return e.fault("R2", "", "rpc.info", "an answer", err)
 	}
-	e.send(request(1, "probe.count", Object{{"to", 3 * max}}, Member{"window", 2 * max}))
+	e.send(request(1, "probe.count", Object{{"to", 4 * max}}, Member{"window", 2 * max}))
 	n, _, err := e.items(1)
 	if err != nil || n != max {
 		return e.wrong("S1", fmt.Sprintf(`"window":%d`, 2*max), fmt.Sprintf("%d items", max), fmt.Sprintf("%d items, %v", n, err))
+	}
+	e.send(notification("rpc.more", Object{{"id", 1}, {"n", 2 * max}}))
+	n, _, err = e.items(1)
+	if err != nil || n != max {
+		return e.wrong("S1", fmt.Sprintf(`rpc.more "n":%d`, 2*max), fmt.Sprintf("%d items more", max), fmt.Sprintf("%d items, %v", n, err))
 	}
 	return nil
 }

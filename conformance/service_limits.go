@@ -3,6 +3,7 @@ package conformance
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -79,6 +80,78 @@ func playInLine(e *end) *Fault {
 	}
 	if ran != all {
 		return e.wrong("B3", fmt.Sprintf("%d notifications of probe.wait", all), "all of them run", fmt.Sprintf("%d ran", ran))
+	}
+	return nil
+}
+
+// playInOrder fills the line: the first of those that wait take all the room there
+// is, so the last one cannot have begun, whoever is slow.
+func playInOrder(e *end) *Fault {
+	max, err := e.limit("in_flight", 128)
+	if err != nil {
+		return e.fault("R2", "", "rpc.info", "an answer", err)
+	}
+	sent := fmt.Sprintf("%d notifications of probe.wait, %d more, and one", max, max)
+	for _, name := range []string{"first", "then"} {
+		for range max {
+			e.send(notification("probe.wait", Object{{"name", name}}))
+		}
+	}
+	e.send(notification("probe.wait", Object{{"name", "last"}}))
+	release := func(id, name string) (int64, error) {
+		o, err := e.ask(id, "probe.release", Object{{"name", name}})
+		if err != nil {
+			return 0, err
+		}
+		result, _ := o.at("result").(Object)
+		waited, ok := result.at("waited").(int64)
+		if !ok {
+			return 0, errors.New(show(o))
+		}
+		return waited, nil
+	}
+	// Handlers begin and end in a time of their own, and one that is late is no fault.
+	ran := make(map[string]int64)
+	for try := range 500 {
+		for _, name := range []string{"first", "last", "then"} {
+			if name == "then" && try < 10 {
+				continue // none of them ends yet
+			}
+			n, err := release(fmt.Sprint(name, try), name)
+			if err != nil {
+				return e.fault("B3", "", "probe.release", "the number of those that wait", err)
+			}
+			if ran[name] += n; ran["last"] > 0 && ran["then"] == 0 {
+				return e.wrong("B3", sent, "the last to begin when one of the others has ended", fmt.Sprintf("it runs when %d of the first have ended", ran["first"]))
+			}
+		}
+		if ran["first"]+ran["then"]+ran["last"] == int64(2*max+1) {
+			return nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return e.wrong("B3", sent, "all of them to run", fmt.Sprintf("%d ran", ran["first"]+ran["then"]+ran["last"]))
+}
+
+func playLongKey(e *end) *Fault {
+	max, err := e.limit("key", 4<<10)
+	if err != nil {
+		return e.fault("R2", "", "rpc.info", "an answer", err)
+	}
+	for _, method := range []string{"probe.tick", "probe.value", "probe.rows"} {
+		e.send(request(method, method, Object{{"name", strings.Repeat("x", max+1)}}, Member{"window", 1}))
+		o, err := e.answer(method)
+		if err != nil {
+			return e.fault("M8", "", fmt.Sprintf("%s with a name of %d bytes", method, max+1), "rpc.InvalidParams", err)
+		}
+		faults, _ := errorParams(o).at("faults").([]any)
+		var fault Object
+		if len(faults) == 1 {
+			fault, _ = faults[0].(Object)
+		}
+		if errorName(o) != "rpc.InvalidParams" || fault.at("path") != "" {
+			return e.wrong("M8", fmt.Sprintf("%s with a name of %d bytes", method, max+1), `rpc.InvalidParams with one fault, at the path ""`, clip(show(o)))
+		}
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 
 // Fault is what was wrong in a case, for whoever mends the peer.
 type Fault struct {
-	Clause   string   `json:"clause"`
+	Clause   string   `json:"clause"`          // of a vector that has several, all of them
 	Where    string   `json:"where,omitempty"` // a line of a vector
 	Sent     string   `json:"sent,omitempty"`
 	Expected string   `json:"expected"`
@@ -116,12 +116,12 @@ func (t *talk) play(e *end) *Fault {
 		err := k.step(strings.TrimRight(text, "\n"))
 		if err != nil {
 			expected := strings.TrimPrefix(strings.TrimSpace(text), "<-- ")
-			return e.fault(t.clauses[0], fmt.Sprintf("vectors/%s:%d", t.file, line), k.sent, expected, err)
+			return e.fault(strings.Join(t.clauses, ", "), fmt.Sprintf("vectors/%s:%d", t.file, line), k.sent, expected, err)
 		}
 	}
 	for call, left := range k.waiting {
 		if len(left) > 0 {
-			return e.fault(t.clauses[0], "vectors/"+t.file, k.sent, "nothing more of the call "+call, errors.New(show(left[0])))
+			return e.fault(strings.Join(t.clauses, ", "), "vectors/"+t.file, k.sent, "nothing more of the call "+call, errors.New(show(left[0])))
 		}
 	}
 	return nil
@@ -158,7 +158,9 @@ func (k *talker) step(text string) error {
 			if err != nil {
 				return err
 			}
-			b = append(appendHead(nil, 2, uint64(len(raw))), raw...)
+			if b = append(raw, '\n'); k.enc == cborItems {
+				b = append(appendHead(nil, 2, uint64(len(raw))), raw...)
+			}
 		}
 		return k.raw(b, rest)
 	case "---":

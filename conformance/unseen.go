@@ -12,7 +12,6 @@ var Unseen = func() map[string]string {
 		"B6":  "the sum over several connections of one caller; a peer on stdio has one",
 		"B7":  "what all callers together take; a peer on stdio has one",
 		"D3":  "a description from the future; a client that reads none has nothing to show",
-		"D4":  "a caller without a level; levels beyond read and write are in service/json/behalf",
 		"D5":  "a promise over time: evolution",
 		"F5":  "TCP; the suite starts the peer on stdio",
 		"O8":  "that nothing happens for ever",
