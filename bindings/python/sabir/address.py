@@ -91,8 +91,8 @@ def directories() -> List[str]:
     own = os.environ.get("SABIR_DIR")
     if own:
         return [own]
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    if runtime:
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if os.path.isabs(runtime):
         return [os.path.join(runtime, "sabir"), "/run/sabir"]
     if os.getuid() == 0:
         return ["/run/sabir"]
@@ -125,30 +125,66 @@ class Socket:
     """A unix socket to listen on, 0600 from birth, under a lock that ends with the process. [A3]"""
 
     def __init__(self, address: str) -> None:
-        if _name.fullmatch(address):
-            directory = directories()[0]
-            if "SABIR_DIR" not in os.environ and not os.path.lexists(directory):
-                os.mkdir(directory, 0o755 if directory == "/run/sabir" else 0o700)
-            if directory == _temporary():
-                _check(directory)
-            self.path = os.path.join(directory, address + ".sock")
-        else:
-            a = parse(address)
+        self._address, self._lock = address, -1
+        self.path = self._place()
+        self._make()
+
+    def _place(self) -> str:
+        """Where it goes, in a directory that is there."""
+        if not _name.fullmatch(self._address):
+            a = parse(self._address)
             if a.kind != "unix":
-                raise AddressError(f"address {address!r}: a service listens on a name or a path; sabir front lets the network in")
-            self.path = os.path.abspath(a.path)
-        self._lock = self._acquire(self.path + ".lock")
+                raise AddressError(f"address {self._address!r}: a service listens on a name or a path; sabir front lets the network in")
+            return os.path.abspath(a.path)
+        directory = os.path.abspath(directories()[0])
+        if os.environ.get("SABIR_DIR"):
+            os.makedirs(directory, 0o700, exist_ok=True)
+        elif not os.path.lexists(directory):
+            os.mkdir(directory, 0o755 if directory == "/run/sabir" else 0o700)
+        if directory == _temporary():
+            _check(directory)
+        return os.path.join(directory, self._address + ".sock")
+
+    def _make(self) -> None:
+        lock = self._lock if self._locked() else self._acquire(self.path + ".lock")
         try:
             self._clear()
-            self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            os.fchmod(self.socket.fileno(), 0o600)  # before bind: the socket is never open to others
-            self.socket.bind(self.path)
-            os.chmod(self.path, 0o600)  # where fchmod of a socket means nothing
-            self.socket.listen(128)
-            self._bound = os.lstat(self.path).st_ino
+            made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                os.fchmod(made.fileno(), 0o600)  # before bind: the socket is never open to others
+                made.bind(self.path)
+                os.chmod(self.path, 0o600)  # where fchmod of a socket means nothing
+                made.listen(128)
+                self._bound = os.lstat(self.path)
+            except BaseException:
+                made.close()
+                raise
         except BaseException:
-            os.close(self._lock)
+            if lock != self._lock:
+                os.close(lock)
             raise
+        if lock != self._lock and self._lock >= 0:
+            os.close(self._lock)
+        self.socket, self._lock = made, lock
+
+    def again(self) -> bool:
+        """Makes another one where somebody has removed it, with its lock or its directory or alone; True: there is one. The
+        socket that was is for who listens to close."""
+        if os.path.lexists(self.path):
+            return False
+        try:
+            self._place()
+            self._make()
+        except (OSError, SabirError):
+            return False  # the directory may be back later, or who has the name gone
+        return True
+
+    def _locked(self) -> bool:
+        """Whether our lock is where others look for it."""
+        try:
+            return self._lock >= 0 and os.path.samestat(os.lstat(self.path + ".lock"), os.fstat(self._lock))
+        except OSError:
+            return False
 
     def _acquire(self, name: str) -> int:
         while True:
@@ -161,8 +197,11 @@ class Socket:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     raise AddressError(f"{self.path}: another process listens there") from None
-                if os.path.exists(name) and os.path.samestat(os.stat(name), info):
-                    return lock
+                try:
+                    if os.path.samestat(os.lstat(name), info):
+                        return lock
+                except FileNotFoundError:
+                    pass
             except BaseException:
                 os.close(lock)
                 raise
@@ -189,14 +228,18 @@ class Socket:
                 raise AddressError(f"{self.path}: {e}") from None
         raise AddressError(f"{self.path}: another process listens there")
 
-    def close(self) -> None:
-        self.socket.close()
+    def remove(self) -> None:
+        """Takes it away, unless another is in its place. It must be open still, for then its number is no other file's."""
         try:
-            if os.lstat(self.path).st_ino == self._bound:
+            if os.path.samestat(os.lstat(self.path), self._bound):
                 os.unlink(self.path)
-            os.unlink(self.path + ".lock")
         except FileNotFoundError:
             pass
+
+    def close(self) -> None:
+        self.socket.close()
+        if self._locked():
+            os.unlink(self.path + ".lock")
         os.close(self._lock)
 
 

@@ -222,6 +222,11 @@ class Connection(asyncio.Protocol):
             run.release()
         except Exception as e:
             run.fail(e)
+        except (SystemExit, KeyboardInterrupt) as e:  # the service ends, and who asked for it is answered
+            run.fail(e)
+            self.reading = False  # what came behind it is not looked at
+            self.flush()
+            raise
         else:
             run.finish(result)
         if not self.reading:  # else what is to be sent goes out behind what came in

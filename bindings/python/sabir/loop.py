@@ -225,16 +225,19 @@ class Loop(asyncio.SelectorEventLoop):
         super().__init__(self.ready)
         self._spent = asyncio.Handle(print, (), self)  # for tasks, which do not keep it
 
-    def call_soon(self, callback: Callable[..., object], *args: Any, context: Optional[contextvars.Context] = None) -> asyncio.Handle:
+    def _soon(self, callback: Callable[..., object], *args: Any, context: Optional[contextvars.Context] = None) -> asyncio.Handle:
         if self._held is not None:
             self._held.append((callback, args, context))
             return self._spent
         self.ready.wanted = True
         return super().call_soon(callback, *args, context=context)
 
-    def call_at(self, when: float, callback: Callable[..., object], *args: Any, context: Optional[contextvars.Context] = None) -> asyncio.TimerHandle:
+    def _at(self, when: float, callback: Callable[..., object], *args: Any, context: Optional[contextvars.Context] = None) -> asyncio.TimerHandle:
         self.ready.wanted = True
         return super().call_at(when, callback, *args, context=context)
+
+    call_soon: Any = _soon  # since no two stubs agree on its type
+    call_at: Any = _at
 
     def begin(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         """A task whose first step is taken at once, which Python can by itself since 3.12. Not for use in a task."""
@@ -251,9 +254,14 @@ class Loop(asyncio.SelectorEventLoop):
         return task
 
     def accept(self, sock: socket.socket, protocol: Callable[[], asyncio.Protocol]) -> None:
-        """Takes connections until `remove_reader`."""
+        """Takes connections until `refuse`."""
         sock.setblocking(False)
         self.add_reader(sock, self._accept, sock, protocol)
+
+    def refuse(self, sock: socket.socket) -> None:
+        """Takes no more of them, and closes what they come by."""
+        self.remove_reader(sock)
+        sock.close()
 
     def _accept(self, sock: socket.socket, protocol: Callable[[], asyncio.Protocol]) -> None:
         for _ in range(BACKLOG):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 import signal
@@ -25,6 +26,7 @@ log = logging.getLogger("sabir")
 
 GRACE = 10.0  # for calls in flight when the service stops [O9]
 THREADS = 256
+LOOK = 10.0  # seconds between looks whether the socket is still there
 OVERFLOW = 65534  # nobody, and in a user namespace whoever it has no number for
 
 
@@ -51,6 +53,7 @@ class Server:
         self.threads = Threads(THREADS)
         self.deafen: Callable[[], object] = lambda: None  # ends listening
         self.socket: Union[Socket, Lent, None] = None
+        self.looking: "Optional[asyncio.Task[None]]" = None
 
     def identify(self, sock: Any) -> Caller:
         """Whom the kernel names. [A4]"""
@@ -66,15 +69,27 @@ class Server:
 
     async def listen(self, address: str) -> str:
         """Listens at a name or a path, which it returns, or at the socket that was made for that name."""
-        self.socket = inherited(address) or Socket(address)
-        door = self.socket.socket
+        self.socket = at = inherited(address) or Socket(address)
+        await self._open(at.socket)
+        if isinstance(at, Socket):
+            self.looking = self.loop.create_task(self._look(at))
+        return at.path
+
+    async def _open(self, door: socket.socket) -> None:
         if isinstance(self.loop, Loop):
             self.loop.accept(door, lambda: Connection(self))
-            self.deafen = lambda: self.loop.remove_reader(door)
+            self.deafen = functools.partial(self.loop.refuse, door)
         else:
             stays: Any = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}  # what is lent is not for asyncio to remove
             self.deafen = (await self.loop.create_unix_server(lambda: Connection(self), sock=door, **stays)).close
-        return self.socket.path
+
+    async def _look(self, at: Socket) -> None:
+        """Makes the socket again where somebody has removed it: nobody could find us any more."""
+        while True:
+            await asyncio.sleep(LOOK)
+            if at.again():
+                self.deafen()
+                await self._open(at.socket)
 
     async def stdio(self, level: str = "admin") -> None:
         """Serves whoever is on stdin and stdout until it ends."""
@@ -88,6 +103,10 @@ class Server:
 
     async def close(self, grace: float = GRACE) -> None:
         """Stops as [O9] says and returns when all is over."""
+        if self.looking is not None:
+            self.looking.cancel()
+        if isinstance(self.socket, Socket):
+            self.socket.remove()
         self.deafen()
         if self.socket is not None:
             self.socket.close()
@@ -166,12 +185,17 @@ def _announce(state: str) -> None:
 
 def serve(*services: Service, address: Optional[str] = None, ready: Optional[Callable[[str], None]] = None,
           level: Optional[Callable[[Caller], str]] = None, stdio: bool = False, stdio_level: str = "admin") -> None:
-    """`serve_async` for programs without a loop: until SIGINT or SIGTERM. It is faster, by a loop that is made for it."""
+    """`serve_async` for programs without a loop: until SIGINT, SIGTERM or SIGHUP, which nohup(1) has it ignore. It is faster,
+    by a loop that is made for it."""
     async def main() -> None:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, task.cancel)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                try:
+                    loop.add_signal_handler(number, task.cancel)
+                except (RuntimeError, ValueError):
+                    pass  # only the main thread has signals
         await serve_async(*services, address=address, ready=ready, level=level, stdio=stdio, stdio_level=stdio_level)
     try:
         run(main())
