@@ -19,7 +19,7 @@ class Usage(Exception):
 def arguments(words: List[str], service: tree.Tree, member: Optional[tree.Tree]) -> Dict[str, Any]:
     """name=text by the declared type, name:=json, and values in declared order."""
     fields = {f["name"]: f["type"] for f in member["params"]} if member else {}
-    order, params = list(fields), {}  # type: List[str], Dict[str, Any]
+    order, params = list(fields), dict[str, Any]()
     for word in words:
         name, equals, text = word.partition("=")
         if not equals or not name.rstrip(":").isidentifier():

@@ -24,8 +24,11 @@ current: "ContextVar[Caller]" = ContextVar("sabir.caller")
 
 
 def caller() -> Caller:
-    """Who made the call that the handler is running for."""
-    return current.get()
+    """Who made the call that the handler is running for; LookupError where there is none, as in a thread of its own."""
+    try:
+        return current.get()
+    except LookupError:
+        raise LookupError("sabir.caller() is for handlers: no call is run here") from None
 
 
 _name = re.compile(r"[a-z0-9._-]{1,64}")

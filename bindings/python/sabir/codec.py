@@ -38,6 +38,9 @@ class Union:
         return f"{type(self).__name__}({self.type!r}, {self.value!r})"
 
 
+_case = re.compile("[a-z][a-z0-9_]*")
+
+
 class Enum(str):
     """The base of enums: texts, so that cases from the future are kept. [T8]"""
 
@@ -62,9 +65,9 @@ class EnumCodec(Codec):
         return v
 
     def dump(self, v: Any) -> Any:
-        if not isinstance(v, str):
+        if not isinstance(v, str) or v not in self.cases and not _case.fullmatch(v):
             raise Unfit(f"expected one of {', '.join(self.cases)}, got {v!r}")
-        return str(v)
+        return str.__str__(v)  # the str() of an enum.Enum is another
 
 
 class Many(Codec):
@@ -139,7 +142,10 @@ class Mapped(Many):
     def dump(self, v: Any) -> Any:
         if not isinstance(v, Mapping):
             raise Unfit(str(expected(self.what, v)))
-        return {string(k): self.of.dump(e) for k, e in v.items()}
+        try:
+            return {string(k): self.of.dump(e) for k, e in v.items()}
+        except ValueError as e:
+            raise Unfit(str(e)) from None
 
 
 class Struct(Codec):
@@ -247,7 +253,8 @@ class UnionCodec(Codec):
         return self._built(kind, self.cases[kind].read(rest))
 
     def _write(self, v: Any) -> Any:
-        if type(v) is not self.cls:
+        kind: Any = type(v)
+        if kind is not self.cls:
             raise Unfit
         return {"type": v.type, **self.cases[v.type].write(v.value)}
 

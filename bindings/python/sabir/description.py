@@ -64,7 +64,7 @@ class Description:
         except errors.InvalidResult as fault:
             return fault
         assert isinstance(e, Exception)
-        e._message = refused.message  # type: ignore[attr-defined]
+        e.__dict__["_message"] = refused.message  # also where the class is frozen
         return e
 
     def refusal(self, e: BaseException) -> Optional[errors.Refused]:

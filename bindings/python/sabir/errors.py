@@ -40,9 +40,21 @@ class Error(SabirError):
 
     The class is named as the error. `str()` of it is the message."""
 
+    def __reduce__(self) -> Any:
+        # pickle would call the class with its args, of which there are none
+        slots = {f: getattr(self, f) for c in type(self).__mro__ for f in c.__dict__.get("__slots__", ()) if hasattr(self, f)}
+        return _as_was, (type(self), self.args, {**slots, **self.__dict__})
+
     def __str__(self) -> str:
         fields = ", ".join(f"{k}={v!r}" for k, v in vars(self).items() if not k.startswith("_"))
         return getattr(self, "_message", "") or type(self).__name__ + (f": {fields}" if fields else "")
+
+
+def _as_was(cls: Type[Error], args: Any, fields: Dict[str, Any]) -> Error:
+    e = cls.__new__(cls, *args)
+    for name, value in fields.items():
+        object.__setattr__(e, name, value)  # also where the class is frozen
+    return e
 
 
 class ParseError(Refused):

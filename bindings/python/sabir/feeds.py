@@ -145,7 +145,7 @@ class Topic(Feed, Generic[T]):
         super().__init__()
         self.rings: Dict[str, Ring] = {}
 
-    def publish(self, item: T, **params: Any) -> int:
+    def publish(self, item: T, /, **params: Any) -> int:
         """Tells the subscribers, and the position of the item: 0 if nobody is interested, which costs nothing."""
         key = self.key(params)
         with self.lock:
@@ -235,7 +235,7 @@ class State(Feed, Generic[T]):
         super().__init__()
         self.values: Dict[str, Any] = {}
 
-    def set(self, value: T, **params: Any) -> None:
+    def set(self, value: T, /, **params: Any) -> None:
         """Changes the value; the same again is no change."""
         key, new = self.key(params), dump_value(self.item, value)
         with self.lock:
@@ -282,7 +282,7 @@ class Table(Feed, Generic[T]):
         super().__init__()
         self.tables: Dict[str, Dict[str, Any]] = {}
 
-    def set(self, row: str, value: T, **params: Any) -> None:
+    def set(self, row: str, value: T, /, **params: Any) -> None:
         """Puts a row, called row, into the table."""
         key, new = self.key(params), dump_value(self.item, value)
         with self.lock:
@@ -292,7 +292,7 @@ class Table(Feed, Generic[T]):
             rows[row] = new
             self._changed(key, row, len(rows))
 
-    def delete(self, row: str, **params: Any) -> bool:
+    def delete(self, row: str, /, **params: Any) -> bool:
         """Takes a row out; False if it was not there."""
         key = self.key(params)
         with self.lock:

@@ -59,12 +59,12 @@ class Describer:
             if optional:
                 raise TypeError(f"{hint}: Optional is for fields")
         except TypeError as e:
-            raise TypeError(f"{at}: {e}") from None if at else e
+            raise TypeError(f"{at}: {e}" if at else str(e)) from None
         return tree
 
     def hint(self, hint: Any) -> Tuple[Tree, bool, str]:
         """The tree, whether it is optional, and its doc."""
-        doc, notes = "", []  # type: Tuple[str, List[Any]]
+        doc, notes = "", list[Any]()
         origin = typing.get_origin(hint)
         optional = False
         if hasattr(hint, "__metadata__"):
@@ -97,9 +97,9 @@ class Describer:
         if hint in SCALARS:
             return {"kind": SCALARS[hint]}
         args = typing.get_args(hint)
-        if origin in (list, collections.abc.Sequence):
+        if origin in (list, collections.abc.Sequence) and args:
             return {"kind": "list", "of": self.tree(args[0])}
-        if origin in (dict, collections.abc.Mapping) and args[0] is str:
+        if origin in (dict, collections.abc.Mapping) and args and args[0] is str:
             return {"kind": "map", "of": self.tree(args[1])}
         if isinstance(hint, type) and (dataclasses.is_dataclass(hint) or issubclass(hint, (Enum, Union))):
             return self._named(hint)

@@ -100,7 +100,7 @@ class Scalar(Codec):
     def dump(self, v: Any) -> Any:
         try:
             return self.write(v)
-        except (ValueError, TypeError, AttributeError) as e:
+        except (ValueError, TypeError, OverflowError, BufferError) as e:
             raise Unfit(str(e)) from None
 
 
@@ -147,7 +147,7 @@ def _int(v: Any) -> int:
         raise expected("an integer", v)
     if not -MAX_INT <= v <= MAX_INT:
         raise ValueError("an integer beyond ±(2^53-1)")
-    return v
+    return int(v)
 
 
 def _float(v: Any) -> float:
@@ -226,9 +226,11 @@ def _read_time(v: Any) -> datetime:
 
 
 def _write_time(v: Any) -> str:
+    if not isinstance(v, datetime):
+        raise expected("a datetime", v)
     if v.utcoffset() is None:
         raise ValueError("a time without a zone")
-    utc = v - v.utcoffset() if v.utcoffset() != timedelta(0) else v
+    utc = v - (v.utcoffset() or timedelta(0))
     text: str = utc.replace(tzinfo=None).isoformat()
     return (text.rstrip("0") if "." in text else text) + "Z"
 

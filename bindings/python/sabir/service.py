@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Type, TypeVar, overload
 
-from .codec import dump_value
+from .codec import Types, dump_value
 from .description import Description, Member
 from .errors import Error
 from .feeds import Feed, State, Table, Topic, key_of
@@ -133,6 +133,7 @@ class Service:
         member["item"] = self._hints.tree(item, name)
         self._declare(member, errors, flags)
         self._hear(name, feed, member["params"], accept, on_listeners)
+        self._connect(feed, Member(self._tree, member, Types(self._tree, self._hints.classes), {}))  # it may be set before all is declared
 
     def _hear(self, name: str, feed: Feed, params: List[Tree], accept: Optional[Callable[..., Any]], on_listeners: Optional[Callable[..., None]]) -> None:
         self.feeds[name] = feed

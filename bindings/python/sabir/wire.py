@@ -64,7 +64,7 @@ def _encoder() -> Callable[[Any], str]:
     """A JSONEncoder makes an encoder in C for every value, which takes longer than most values do: here is one for all."""
     options = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     module: Any = json.encoder
-    parts: Callable[[Any, Any], Iterable[str]] = options.iterencode
+    parts: Callable[[Any, Any], Iterable[str]] = lambda value, _: options.iterencode(value)
     if getattr(module, "c_make_encoder", None) is not None:  # a Python with C
         parts = module.c_make_encoder(None, options.default, module.encode_basestring, None, ":", ",", False, False, False)
 

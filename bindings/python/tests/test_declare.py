@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import enum
+import pickle
 import unittest
+from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
 from support import Serving
@@ -120,6 +124,58 @@ class TestDeclare(Serving):
             {"name": "to", "type": {"kind": "named", "name": "Point"}},
             {"name": "by", "type": {"kind": "int"}, "optional": True},
             {"name": "far", "type": {"kind": "bool"}, "optional": True, "default": True}])
+
+    def test_set_before(self) -> None:
+        """What a state or table has may be set before the service is served, by the same rules as later."""
+        s = sabir.Service("s")
+        state, table = s.state("where", Point, {"room": str}), s.table("times", datetime)
+        state.set(Point(1), room="dev")
+        table.set("noon", datetime(2000, 1, 1, 12, tzinfo=timezone.utc))
+        for value, params in ((Full(), {"room": "dev"}), (Point(1), {"romo": "dev"})):
+            with self.assertRaises(sabir.Unfit):
+                state.set(value, **params)
+        s.state("more", int)
+        before = (dict(state.values), dict(table.tables))
+        self.assertEqual(before, ({'{"room":"dev"}': {"x": 1}}, {"{}": {"noon": "2000-01-01T12:00:00Z"}}))
+        s.description.hash()
+        state.set(Point(2), room="dev")
+        self.assertEqual(state.values, {'{"room":"dev"}': {"x": 2}})
+
+    def test_own_values(self) -> None:
+        """What a program gives and its type has not is Unfit, whatever Python raises for it."""
+        class Light(sabir.Enum):
+            red = "red"
+
+        class Other(str, enum.Enum):
+            red = "red"
+        s = sabir.Service("s")
+        light, when, data, ages = s.state("light", Light), s.state("when", datetime), s.state("data", bytes), s.state("ages", Dict[str, int])
+        east = timezone(timedelta(hours=1))
+        for state, wrong in ((light, ""), (light, "Red One"), (when, datetime.min.replace(tzinfo=east)), (when, 1.5),
+                             (data, memoryview(b"abcd")[::2]), (data, "a"), (ages, {1: 1})):
+            with self.subTest(wrong), self.assertRaises(sabir.Unfit):
+                state.set(wrong)
+        for state, right, sent in ((light, Other.red, "red"), (light, "of_the_future", "of_the_future"), (data, bytearray(b"a"), "YQ==")):
+            state.set(right)
+            self.assertEqual(state.values, {"{}": sent})
+
+    def test_errors_travel(self) -> None:
+        """Errors go from process to process, and are the same when they come from the wire."""
+        @dataclasses.dataclass(frozen=True)
+        class Frozen(sabir.Error):
+            n: int
+        described = sabir.Description({"name": "s", "members": [], "errors": [
+            {"name": "Frozen", "fields": [{"name": "n", "type": {"kind": "int"}}]}]}, errors={"Frozen": Frozen})
+        e = described.exception(sabir.Refused("so", {"n": 3}, name="s.Frozen"))
+        globals()["Frozen"] = Frozen
+        Frozen.__qualname__ = "Frozen"
+        for made in (e, copy.copy(e), pickle.loads(pickle.dumps(e))):
+            assert isinstance(made, Frozen)
+            self.assertEqual((made.n, str(made)), (3, "so"))
+
+    def test_no_caller(self) -> None:
+        with self.assertRaisesRegex(LookupError, "is for handlers"):
+            sabir.caller()
 
     def test_absent(self) -> None:
         self.serve("said", SERVICE)
