@@ -267,7 +267,7 @@ func (f *frame) play(e *end) *Fault {
 	e.send(Object{{"method", "rpc.none"}})
 	e.raw(body, f.text)
 	e.send(fence)
-	got := ""
+	got, parted := "", false
 	for deadline := time.Now().Add(e.patience); ; {
 		a := e.within(time.Until(deadline))
 		if errors.Is(a.err, errSilent) {
@@ -278,13 +278,16 @@ func (f *frame) play(e *end) *Fault {
 			return e.fault(f.clauses[0], "vectors/frames.tsv", f.text, f.does, a.err)
 		}
 		if a.err != nil {
-			got = "close"
+			if got = "close"; !parted {
+				got = "close without rpc.ParseError"
+			}
 			break
 		}
 		if a.msg.at("id") == "fence" {
 			break
 		}
 		failure, _ := a.msg.at("error").(Object)
+		parted = parted || failure.at("code") == int64(-32700)
 		if failure.at("code") == int64(-32600) {
 			data, _ := failure.at("data").(Object)
 			params, _ := data.at("params").(Object)
