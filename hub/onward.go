@@ -19,13 +19,8 @@ type onward struct {
 	changes        chan struct{} // has one in it, if something came or went
 }
 
-const (
-	// lookForUnits is how often the directories of units are read for those who
-	// are told what is new without asking.
-	lookForUnits = 5 * time.Second
-	// firstWait and lastWait are between tries where nobody has answered yet.
-	firstWait, lastWait = 500 * time.Millisecond, 15 * time.Second
-)
+// firstWait and lastWait are between tries where nobody has answered yet.
+const firstWait, lastWait = 500 * time.Millisecond, 15 * time.Second
 
 // changed has the others told that something came or went, and shows what came.
 func (h *hub) changed() {
@@ -48,20 +43,6 @@ func (h *hub) changed() {
 // run offers until ctx ends. The other one may come later than this one.
 func (w *onward) run(ctx context.Context) {
 	log, to := w.opts.Serve.Log, public(w.at)
-	if len(w.units.dirs) > 0 {
-		tick := time.NewTicker(lookForUnits)
-		defer tick.Stop()
-		w.all.Go(func() {
-			for {
-				select {
-				case <-tick.C:
-					w.units.describe()
-				case <-ctx.Done():
-					return
-				}
-			}
-		})
-	}
 	o := sabir.ExportOptions{
 		DialOptions: w.opts.Dial, Changes: w.changes, Via: w.exports.Via, At: w.elsewhere,
 		Offered: func() {

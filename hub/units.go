@@ -69,12 +69,12 @@ func (u *units) watch() {
 	}
 }
 
-// glance reads the directories if files have come or gone, or something in them is
-// wrong and may be mended.
+// glance reads the directories if files have come or gone, if something in them is
+// wrong and may be mended, or if other hubs are told what changes without asking.
 func (u *units) glance() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if len(u.faults) > 0 || !slices.Equal(u.stamps, u.stamp()) {
+	if len(u.faults) > 0 || len(u.hub.onward) > 0 || !slices.Equal(u.stamps, u.stamp()) {
 		u.look()
 	}
 }
