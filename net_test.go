@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"path/filepath"
 	"strings"
@@ -185,7 +186,8 @@ func mustPairing(t *testing.T, a transport.Address) transport.Pairing {
 //
 // clause: K12
 func TestRevoked(t *testing.T) {
-	r := serveTCP(t, probe.New())
+	said := make(chan string, 100)
+	r := serveTCPAs(t, probe.New(), sabir.ServeOptions{Log: slog.New(logTo(func(line string) { said <- line }))})
 	who, opts := r.token(t, "admin")
 	c := dial(t, r.at.String(), *opts)
 	if _, err := sabir.Do[any](t.Context(), c, "rpc.ping", nil); err != nil {
@@ -212,6 +214,16 @@ func TestRevoked(t *testing.T) {
 	}
 	if _, err := sabir.Do[any](t.Context(), c, "rpc.ping", nil); !errors.Is(err, sabir.ErrDenied) {
 		t.Errorf("a call: %v", err)
+	}
+	for late := time.After(10 * time.Second); ; {
+		select {
+		case line := <-said:
+			if strings.Contains(line, "a credential is revoked") {
+				return
+			}
+		case <-late:
+			t.Fatal("the log does not have it")
+		}
 	}
 }
 

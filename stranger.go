@@ -301,6 +301,11 @@ func (s *server) revoked(id string) {
 	if s.door != nil {
 		s.door.revoked(id)
 	}
+	if len(all) > 0 { // apart, since the log may take its time, and the next one is to end within a second
+		s.all.Go(func() {
+			s.opts.Log.Info("sabir: a credential is revoked, has expired or opens something else now", "id", id, "connections ended", len(all))
+		})
+	}
 }
 
 // told is what the log has of a source.

@@ -83,7 +83,10 @@ func (x *Exchange) Step(mechanism, data string) (answer string, who *Credential,
 	}
 	x.state = over
 	var message *MessageError
-	if errors.As(err, &message) || err == errProof {
+	switch {
+	case err == errProof:
+		err = &RefusedError{x.server.id, x.store.refusal(x.server.id, err.Error())}
+	case errors.As(err, &message):
 		err = &RefusedError{x.server.id, err.Error()}
 	}
 	return "", nil, err

@@ -330,3 +330,46 @@ func TestAdmits(t *testing.T) {
 	}
 	expect("paired", x, "rpc.info", "rpc.ping")
 }
+
+// The log tells a credential that was revoked or has expired from one whose secret is tried, and the peer hears the same.
+//
+// clause: K6
+func TestRefusalsInTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := openStore(t)
+		made := func(n NewCredential) (Credential, Secret) {
+			c, secret, err := store.AddToken(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c, secret
+		}
+		there, thereSecret := made(NewCredential{Name: "there", Rights: Rights{Level: "read"}})
+		old, oldSecret := made(NewCredential{Name: "old", Rights: Rights{Level: "read"}, For: time.Hour})
+		gone, goneSecret := made(NewCredential{Name: "gone", Rights: Rights{Level: "read"}})
+		if err := store.Revoke(gone.ID); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Hour)
+		for _, test := range []struct {
+			id     string
+			secret Secret
+			proof  string
+			bearer string
+		}{
+			{there.ID, oldSecret, "wrong proof", "not the secret of a token"},
+			{old.ID, oldSecret, "it has expired", "it has expired"},
+			{gone.ID, goneSecret, "no credential has this id", "no credential has this id"},
+			{"7never", thereSecret, "no credential has this id", "no credential has this id"},
+		} {
+			_, _, err := login(store, test.id, test.secret, here, here)
+			if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), test.proof) {
+				t.Errorf("%s: %v, expected %s", test.id, err, test.proof)
+			}
+			_, err = store.Bearer(KnownSecret(test.id + "." + test.secret.Reveal()))
+			if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), test.bearer) {
+				t.Errorf("%s: %v, expected %s", test.id, err, test.bearer)
+			}
+		}
+	})
+}

@@ -147,7 +147,7 @@ func (s *Store) Bearer(shown Secret) (Credential, error) {
 	}
 	c := all[id]
 	if right := equal(KnownSecret(secret).bearer(), c.Bearer); !right || c.Kind != Token || !c.live(time.Now()) {
-		return Credential{}, &RefusedError{ID: id, Reason: "no such token"}
+		return Credential{}, &RefusedError{ID: id, Reason: s.refusal(id, "not the secret of a token")}
 	}
 	return c, s.touch(c)
 }
@@ -295,6 +295,21 @@ func (s *Store) touch(c Credential) error {
 		return err
 	}
 	return nil
+}
+
+// refusal is why nobody comes in by an id, for the log alone: its owner has to tell
+// one that was revoked from somebody who tries secrets. spec [K6]
+func (s *Store) refusal(id, otherwise string) string {
+	all, err := s.current()
+	c, ok := all[id]
+	switch {
+	case err != nil:
+	case !ok:
+		return "no credential has this id; it may have been revoked, or a pairing token that is spent"
+	case !c.live(time.Now()):
+		return "it has expired"
+	}
+	return otherwise
 }
 
 func (s *Store) addGenerated(kind Kind, n NewCredential) (Credential, Secret, error) {

@@ -44,8 +44,10 @@ type hub struct {
 	onward   []*onward
 	monitors monitors
 
-	admitted sync.Mutex         // guards rows
+	admitted sync.Mutex         // guards rows and left
 	rows     map[string]Service // of services that are let in and cannot be called yet
+	left     []Service          // those that are gone, and the log has not
+	missed   map[string]bool    // those that are gone, and the log has
 
 	dir  string          // of its socket
 	path bool            // that is its address, and so the others are beside it
@@ -65,6 +67,8 @@ type Service struct {
 	Unit    *string   `doc:"The file by which the hub starts it when it is called."`
 	Socket  *string   `doc:"The socket of its own, mostly made by the hub, so that clients need not know of that."`
 	At      []string  `sabir:",optional" doc:"Where it listens itself that other machines reach."`
+
+	name string
 }
 
 // Serve runs a hub until ctx ends, and returns when the last of its servers
@@ -177,7 +181,7 @@ func (h *hub) admit(c sabir.Caller, s *idl.Service) (release func(), err error) 
 	if err := h.opts.Allow(c, s); err != nil {
 		return nil, err
 	}
-	row := Service{Version: s.Version, Doc: firstLine(s.Doc), Members: len(s.Members), Since: time.Now(), By: c.Name}
+	row := Service{Version: s.Version, Doc: firstLine(s.Doc), Members: len(s.Members), Since: time.Now(), By: c.Name, name: s.Name}
 	if c.Peer.Known {
 		row.UID = &c.Peer.UID
 		if c.Peer.PID > 0 {
@@ -200,6 +204,9 @@ func (h *hub) admit(c sabir.Caller, s *idl.Service) (release func(), err error) 
 	h.rows[s.Name] = row // shown by changed, when it can be called
 	return func() {
 		h.admitted.Lock()
+		if _, never := h.rows[s.Name]; !never {
+			h.left = append(h.left, row)
+		}
 		delete(h.rows, s.Name)
 		h.services.Delete(sabir.None{}, s.Name)
 		h.admitted.Unlock()

@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -24,18 +25,50 @@ const firstWait, lastWait = 500 * time.Millisecond, 15 * time.Second
 
 // changed has the others told that something came or went, and shows what came.
 func (h *hub) changed() {
+	var come []Service
 	h.admitted.Lock()
+	gone := h.left
+	h.left = nil
+	if h.missed == nil || len(h.missed) > maxMissed {
+		h.missed = make(map[string]bool)
+	}
+	for _, row := range gone {
+		h.missed[row.name] = true
+	}
 	for name, row := range h.rows {
 		if h.exported(name) != nil {
 			delete(h.rows, name)
 			h.services.Set(sabir.None{}, name, row)
+			if h.missed[name] {
+				delete(h.missed, name)
+				come = append(come, row)
+			}
 		}
 	}
 	h.admitted.Unlock()
+	h.tellOf("hub: a service is offered no more", gone)
+	h.tellOf("hub: a service is offered again", come)
 	for _, w := range h.onward {
 		select {
 		case w.changes <- struct{}{}:
 		default: // it is about to look anyway
+		}
+	}
+}
+
+// maxMissed bounds the names that a service may make up.
+const maxMissed = 4096
+
+// tellOf has services that went or came back in the log, with who offered them; the
+// end of the hub is the end of all.
+func (h *hub) tellOf(what string, all []Service) {
+	for _, row := range all {
+		by := row.By
+		if by == "" && row.UID != nil {
+			by = fmt.Sprint("uid ", *row.UID)
+		}
+		if h.ctx.Err() == nil {
+			h.opts.Serve.Log.Info(what, "service", row.name, "by", by)
 		}
 	}
 }
