@@ -11,7 +11,7 @@ require (
 	github.com/rogpeppe/go-internal v1.16.0 // tests: the command line as sessions (testscript)
 	github.com/spf13/cobra v1.10.2 // cmd/sabir: flags among arguments, help, completion for three shells
 	github.com/spf13/pflag v1.0.9 // cmd/sabir: what is wrong with a flag, as cobra's parser says it
-	golang.org/x/sys v0.49.0 // tests: pseudo-terminals, networks of their own
+	golang.org/x/sys v0.49.0 // cmd/sabir: whether somebody still reads the pipe it prints to; tests: pseudo-terminals, networks of their own
 	golang.org/x/term v0.47.0 // cmd/sabir: is this a terminal, and how wide; the line editor of the shell, which leaves room above its prompt
 	rsc.io/qr v0.2.0 // cmd/sabir: the code of sabir pair that a camera reads
 )

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,12 +29,13 @@ type argument struct {
 // arguments are the words after SERVICE.METHOD, not looked up yet.
 type arguments struct {
 	all   []argument
-	whole []byte // the params object from stdin, in place of all
+	whole []byte            // the params object from stdin, in place of all
+	files map[string][]byte // what was read for name=@FILE: a pipe has it once, and it may be converted twice
 }
 
 // parseArguments sorts the words by their form, and reads stdin for -.
 func parseArguments(words []string, in io.Reader) (arguments, error) {
-	var args arguments
+	args := arguments{files: make(map[string][]byte)}
 	for _, word := range words {
 		if word == "-" {
 			if len(words) > 1 {
@@ -98,8 +100,24 @@ func readParams(in io.Reader) ([]byte, error) {
 	return raw, nil
 }
 
-// readArgument reads what name=@FILE is for, and no more of it than could be sent:
-// /dev/zero has no end.
+// file is what name=@FILE stands for, for which one waits as long as ctx lasts.
+func (args *arguments) file(ctx context.Context, name string) ([]byte, error) {
+	if text, ok := args.files[name]; ok {
+		return text, nil
+	}
+	var text []byte
+	var err error
+	if !within(ctx, func() { text, err = readArgument(name) }) {
+		return nil, context.Cause(ctx)
+	}
+	if err == nil {
+		args.files[name] = text
+	}
+	return text, err
+}
+
+// readArgument reads a file, and no more of it than could be sent: /dev/zero has
+// no end.
 func readArgument(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if name == "-" && errors.Is(err, fs.ErrNotExist) {
@@ -129,14 +147,14 @@ func compactJSON(text []byte) ([]byte, error) {
 }
 
 // params makes the params of the call by the declared types.
-func (t *target) params(args arguments) (sabir.Body, error) {
+func (t *target) params(ctx context.Context, args arguments) (sabir.Body, error) {
 	if args.whole != nil {
 		return sabir.RawBody(wire.Value{Raw: args.whole}), nil
 	}
 	if err := t.assign(args.all); err != nil {
 		return sabir.Body{}, err
 	}
-	conv := converter{service: t.service, now: time.Now, readFile: readArgument}
+	conv := converter{service: t.service, now: time.Now, readFile: func(name string) ([]byte, error) { return args.file(ctx, name) }}
 	out := []byte{'{'}
 	given := make(map[string]bool)
 	for _, arg := range args.all {
@@ -157,6 +175,9 @@ func (t *target) params(args arguments) (sabir.Body, error) {
 			continue
 		}
 		raw, err := conv.convert(t.paramType(arg.name), arg.text)
+		if err != nil && ctx.Err() != nil {
+			return sabir.Body{}, context.Cause(ctx)
+		}
 		if err != nil {
 			return sabir.Body{}, t.wrong("%s: %v", arg.name, err)
 		}

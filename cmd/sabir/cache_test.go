@@ -183,6 +183,37 @@ func TestCallKeepsDescriptions(t *testing.T) {
 	step(`rpc.describe a.say: {"heard":"x"}`, "call", "a.say", "x")
 }
 
+// What a pipe has is there for the second try as well.
+func TestPipeOfAnOldDescription(t *testing.T) {
+	sandbox(t)
+	before, after := sabir.NewService("a", "1", ""), sabir.NewService("a", "2", "")
+	sabir.Method(before, "say", func(_ context.Context, in struct{ Text, To string }) (heard, error) {
+		return heard{in.Text + in.To}, nil
+	})
+	sabir.Method(after, "say", func(_ context.Context, in struct {
+		Text string
+		To   int
+	}) (heard, error) {
+		return heard{fmt.Sprint(in.Text, in.To)}, nil
+	})
+	_, stop := offer(t, "a", before)
+	for range 2 {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.WriteString("hello ")
+		w.Close()
+		exit, out, errout := sabirHere(t, "call", "a.say", fmt.Sprintf("text=@/dev/fd/%d", r.Fd()), "to=5")
+		if exit != 0 || out != `{"heard":"hello 5"}`+"\n" {
+			t.Errorf("exit %d: %s%s", exit, out, errout)
+		}
+		r.Close()
+		stop()
+		_, stop = offer(t, "a", after)
+	}
+}
+
 // Few files are kept, those that were written last.
 func TestFewDescriptionsAreKept(t *testing.T) {
 	dir := sandbox(t)

@@ -59,7 +59,7 @@ func (a *app) get(ctx context.Context, method string, words []string) error {
 	if t.since, err = a.position(t); err != nil {
 		return err
 	}
-	params, err := t.params(args)
+	params, err := t.params(ctx, args)
 	if err != nil {
 		return err
 	}

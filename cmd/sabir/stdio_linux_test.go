@@ -9,8 +9,10 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -66,6 +68,31 @@ func TestInterruptedPipe(t *testing.T) {
 	io.Copy(io.Discard, out)
 	shell.Wait()
 	if status := shell.ProcessState.ExitCode(); status != 143 {
+		t.Errorf("exit status %d", status)
+	}
+}
+
+// And one that waits for who would write into a pipe of its arguments.
+func TestInterruptedArgument(t *testing.T) {
+	dir := sandbox(t)
+	before, _, _ := sayers()
+	offer(t, "a", before)
+	fifo := filepath.Join(dir, "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, []string{"-a", "a", "call", "a.say", "text=@" + fifo}, stdio{in: strings.NewReader(""), out: io.Discard, errout: io.Discard, getenv: os.Getenv})
+	}()
+	select {
+	case status := <-ended:
+		t.Fatalf("exit status %d before anybody wrote", status)
+	case <-time.After(100 * time.Millisecond): // it takes about five to be there
+	}
+	cancel(interruption{syscall.SIGINT})
+	if status := <-ended; status != 130 {
 		t.Errorf("exit status %d", status)
 	}
 }

@@ -73,7 +73,7 @@ func (w *watching) run(ctx context.Context, words []string) error {
 		if err != nil {
 			return err
 		}
-		params, err := t.params(args)
+		params, err := t.params(limit, args)
 		if err != nil {
 			return err
 		}
