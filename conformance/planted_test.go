@@ -67,6 +67,32 @@ func (m *mended) cut() {
 	}
 }
 
+// slow is a connection of a machine that has much else to do.
+type slow struct{ *mended }
+
+func (s slow) Write(b []byte) (int, error) {
+	time.Sleep(300 * time.Millisecond)
+	return s.mended.Write(b)
+}
+
+// A peer may close when nothing could be sent for 10 s [O5], so a suite that takes as
+// long to ask for all that it will not read would find fault with a right one.
+func TestUnreadWhereAllIsSlow(t *testing.T) {
+	r, err := Run(t.Context(), peer(t), &Options{
+		Only: "service/json/unread",
+		wrap: func(rw io.ReadWriteCloser, enc string) io.ReadWriteCloser {
+			return slow{&mended{ReadWriteCloser: rw, enc: enc, change: func(b []byte) []byte { return b }}}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	if r.WriteText(&text, false); !r.OK() {
+		t.Error(text.String())
+	}
+}
+
 // Each fault that is planted in what the peer writes is found, and the report
 // names the clause.
 func TestPlantedFaults(t *testing.T) {
