@@ -116,6 +116,7 @@ func TestPlantedFaults(t *testing.T) {
 		{"a loss told twice", jsonLines, "service/json/loss", "S13", replace(`"seq":1,`, `"seq":1,"lost":-1,`)},
 		{"a long epoch", jsonLines, "service/json/loss", "S9", replace(`"epoch":"`, `"epoch":"0123456789abcdef0123456789`)},
 		{"a counter that stands still", jsonLines, "service/json/stats", "R4", replace(`"items":3`, `"items":0`)},
+		{"a limit by another name", jsonLines, "service/json/of-rpc", "R2", replace(`"window":`, `"windows":`)},
 		{"an end of another name", jsonLines, "frame/json/NaN", "M14", replace("-32700", "-32600")},
 		{"tag 0 for time", cborItems, "service/cbor/types", "C2", replace("\x64time\x76", "\x64time\xc0\x76")},
 		{"bytes without tag 22", cborItems, "service/cbor/bytes", "C3", replace("\xd6\x59", "\x59")},

@@ -40,6 +40,7 @@ func serviceCases(enc string) []*one {
 		scenario("long-key", "M8 E5", "the params of a topic, state or table have at most 4 KiB", playLongKey),
 		scenario("loss", "S9 S13", "a loss that rpc.live has told is not told again", playLoss),
 		scenario("stats", "R4", "the counters count", playStats),
+		scenario("of-rpc", "R2 R3", "rpc is described when asked for by name, and rpc.info has the limits by theirs", playOfRPC),
 		scenario("describe", "D1 D2 R3", "the description is that of vectors/probe.json", playDescribe),
 		scenario("two-streams", "O1 O4", "streams do not hold each other up", playTwoStreams),
 	}

@@ -3,6 +3,7 @@ package conformance
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // playLoss asks a topic that has nothing for what came after a position that it does
@@ -62,6 +63,40 @@ func playStats(e *end) *Fault {
 	}
 	if _, err := e.ask("release", "probe.release", Object{{"name", "a"}}); err != nil {
 		return e.fault("R4", "", "probe.release", "an answer", err)
+	}
+	return nil
+}
+
+// playOfRPC looks at what a peer says of its own methods and limits.
+func playOfRPC(e *end) *Fault {
+	o, err := e.ask("describe", "rpc.describe", Object{{"service", "rpc"}})
+	if err != nil {
+		return e.fault("R3", "", "rpc.describe service=rpc", "an answer", err)
+	}
+	result, _ := o.at("result").(Object)
+	services, _ := result.at("services").([]any)
+	var members []any
+	if len(services) == 1 {
+		service, _ := services[0].(Object)
+		members, _ = service.at("members").([]any)
+	}
+	for _, name := range []string{"describe", "info", "ping", "stats"} {
+		if !slices.ContainsFunc(members, func(m any) bool {
+			member, _ := m.(Object)
+			return member.at("kind") == "method" && member.at("name") == name
+		}) {
+			return e.wrong("R3", "rpc.describe service=rpc", "the one service rpc, with the method "+name, clip(show(o)))
+		}
+	}
+	if o, err = e.ask("info", "rpc.info", Object{}); err != nil {
+		return e.fault("R2", "", "rpc.info", "an answer", err)
+	}
+	result, _ = o.at("result").(Object)
+	limits, _ := result.at("limits").(Object)
+	for _, name := range []string{"message", "in_flight", "subscriptions", "window"} {
+		if n, _ := limits.at(name).(int64); n < 1 {
+			return e.wrong("R2", "rpc.info", fmt.Sprintf("%q among the limits", name), clip(show(o)))
+		}
 	}
 	return nil
 }
