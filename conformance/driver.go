@@ -305,7 +305,7 @@ func (c *client) first(method string) (*service, Object, error) {
 			}
 			return s, o, err
 		case <-c.ended:
-			return nil, nil, fmt.Errorf("the peer has exited: %v", c.reason)
+			return nil, nil, fmt.Errorf("the peer has exited: %s", c.exit())
 		case <-time.After(c.s.opts.Patience):
 			return nil, nil, fmt.Errorf("%w: the peer did not connect", errSilent)
 		}

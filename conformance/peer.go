@@ -101,6 +101,14 @@ func (c *child) Close() error {
 	return nil
 }
 
+// exit tells how a peer that has ended did so.
+func (c *child) exit() string {
+	if c.reason == nil {
+		return "exit status 0"
+	}
+	return c.reason.Error()
+}
+
 // kill ends it and what it has started, if it has not ended.
 func (c *child) kill() {
 	select {

@@ -246,8 +246,8 @@ func (s *suite) serve(ctx context.Context, enc string, words []string, play func
 	if f := play(e); f != nil {
 		select {
 		case <-c.ended:
-			f.Came += fmt.Sprintf(" (the peer has exited: %v%s)", c.reason, c.said.told())
-		default:
+			f.Came += fmt.Sprintf(" (the peer has exited: %s%s)", c.exit(), c.said.told())
+		case <-time.After(100 * time.Millisecond): // what was written to one that exits fails before that is known
 			f.Came += c.said.told()
 			f.silent = !c.spoke.Load()
 		}

@@ -217,6 +217,7 @@ func TestBroken(t *testing.T) {
 	const claims = `[ "$1" != claims ] || { echo '{"peer":"x","tier":"least","roles":["client","service"]}'; exit; }; `
 	for _, broken := range []struct{ is, script, service, client string }{
 		{"exits", "echo oh no >&2; exit 3", "exit status 3, and said: oh no", "exit status 3, and said: oh no"},
+		{"has nothing in it", "exit 0", "(the peer has exited: exit status 0)", "the peer has exited: exit status 0"},
 		{"is silent", "exec sleep 600", "nothing came for 300ms", "the peer did not connect"},
 		{"is a script around a silent one", "sleep 600; true", "nothing came for 300ms", "the peer did not connect"},
 		{"prints junk", `printf '\377\033[2J\n{"id":\n'; exec sleep 600`, "[M14]", "the peer did not connect"},

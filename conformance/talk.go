@@ -115,7 +115,10 @@ func (t *talk) play(e *end) *Fault {
 		line++
 		err := k.step(strings.TrimRight(text, "\n"))
 		if err != nil {
-			expected := strings.TrimPrefix(strings.TrimSpace(text), "<-- ")
+			expected, ok := strings.CutPrefix(strings.TrimSpace(text), "<-- ")
+			if !ok {
+				expected = "the peer to read it"
+			}
 			return e.fault(strings.Join(t.clauses, ", "), fmt.Sprintf("vectors/%s:%d", t.file, line), k.sent, expected, err)
 		}
 	}
