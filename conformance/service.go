@@ -26,6 +26,7 @@ func serviceCases(enc string) []*one {
 		scenario("silence", "F2 F3", "a dialler that says nothing for a while is not dropped, and told nothing", playSilence),
 		scenario("pipelined", "O2 O3", "many requests before the first answer is read, each answered once", playPipelined),
 		scenario("unread", "O3 O5", "a client that does not read gets rpc.Busy when 8 MiB wait, and what was promised when it reads", playUnread),
+		scenario("between", "O4 O5", "a reply does not wait for all items of a stream that nobody reads", playBetween),
 		scenario("large", "B1 E4", "a result of 3 MiB, and one too large to send", playLarge),
 		scenario("long", "B2", "a message longer than is taken: one rpc.TooLarge, then the end", playLong),
 		scenario("long-list", "S8 B1", "a plain request on a stream is never answered by a part", playLongList),

@@ -7,6 +7,43 @@ import (
 	"time"
 )
 
+// playBetween has a stream without credit, and reads none of it until something else
+// was asked. Half of the stream is far more than the short queue that a reply waits for,
+// so a peer that is slow to read the question passes.
+func playBetween(e *end) *Fault {
+	const size, most = 24 << 20, 12 << 20
+	sent := fmt.Sprintf(`probe.bytes n=%d with "window":0, nothing read, then rpc.ping`, size)
+	resume := e.pause()
+	e.send(request("bytes", "probe.bytes", Object{{"n", size}}, Member{"window", 0}))
+	time.Sleep(500 * time.Millisecond) // for what the peer writes unasked
+	err := e.send(request("ping", "rpc.ping", Object{}))
+	time.Sleep(500 * time.Millisecond)
+	resume()
+	if err != nil {
+		return e.fault("O3", "", sent, "the peer to read it", err)
+	}
+	for before := 0; ; {
+		a := e.receive()
+		if a.msg == nil {
+			return e.wrong("O4", sent, "an answer to the ping", told(a))
+		}
+		if a.msg.at("id") == "ping" {
+			if a.msg.at("error") != nil || before > most {
+				return e.wrong("O4", sent, "an answer behind a short queue", fmt.Sprintf("%s behind %d bytes", clip(show(a.msg)), before))
+			}
+			break
+		}
+		p, _ := a.msg.at("params").(Object)
+		piece, _ := bytesOf(p.at("value"), e.enc)
+		before += len(piece)
+	}
+	e.send(notification("rpc.cancel", Object{{"id", "bytes"}}))
+	if _, err := e.answer("bytes"); err != nil {
+		return e.fault("S7", "", "rpc.cancel", "an answer", err)
+	}
+	return nil
+}
+
 func playInFlight(e *end) *Fault {
 	max, err := e.limit("in_flight", 128)
 	if err != nil {
