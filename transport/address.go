@@ -42,6 +42,10 @@ func Parse(text string) (Address, error) {
 	}
 	if fault != nil {
 		fault.Text = text
+		if _, fragment, _ := strings.Cut(text, "#"); fragment != "" { // reasons and hints repeat parts of the text
+			fault.Reason, fault.Hint = strings.ReplaceAll(fault.Reason, fragment, "…"), strings.ReplaceAll(fault.Hint, fragment, "…")
+		}
+		fault.Reason, fault.Hint = hideToken(fault.Reason), hideToken(fault.Hint)
 		return Address{}, fault
 	}
 	return a, nil
@@ -115,6 +119,9 @@ func split(text string) (Address, *AddressError) {
 	case "tcp":
 		if after, ok := strings.CutPrefix(rest, "//"); ok {
 			return Address{}, &AddressError{Reason: "tcp: takes no slashes", Hint: "tcp:" + after}
+		}
+		if strings.ContainsAny(rest, "/#") {
+			return Address{}, &AddressError{Reason: "tcp: takes a host and a port and nothing else", Hint: "with a secret it is sabir://host:port/#t=… where there is TLS, else ws://localhost:port/#t=…"}
 		}
 		host, port, reason := splitHostPort(rest)
 		if reason != "" {
@@ -330,12 +337,17 @@ func nameFault(name string) (reason, hint string) {
 	return "not a name: lower-case letters, digits, _ and -, a letter first", ""
 }
 
-// redact cuts from an address what may be secret: user and password, query and fragment.
+// redact cuts from an address what may be secret: user and password, query and fragment. Of what is no address,
+// because something is missing or too much, it cuts what looks like that.
 func redact(text string) string {
 	scheme, rest, ok := strings.Cut(text, "://")
 	if !ok {
-		return text
+		if before, _, cut := strings.Cut(text, "#"); cut {
+			text = before + "#…"
+		}
+		return hideToken(text)
 	}
+	rest = hideToken(rest)
 	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
 		rest = "…" + rest[i:]
 	}
@@ -343,4 +355,18 @@ func redact(text string) string {
 		rest = rest[:i+1] + "…"
 	}
 	return scheme + "://" + rest
+}
+
+// hideToken cuts ID.SECRET as sabir token and sabir pair make them, spec [K7]: 10 and 22 characters.
+func hideToken(text string) string {
+	const id, secret = 10, 22
+	other := func(r rune) bool { return !alphanumeric(r) && r != '-' && r != '_' }
+	for dot := range text {
+		start, end := dot-id, dot+1+secret
+		if text[dot] == '.' && start >= 0 && end <= len(text) && '0' <= text[start] && text[start] <= '9' &&
+			!strings.ContainsFunc(text[start:dot], other) && !strings.ContainsFunc(text[dot+1:end], other) {
+			return text[:start] + "…" + hideToken(text[end:])
+		}
+	}
+	return text
 }
