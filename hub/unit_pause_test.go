@@ -26,3 +26,16 @@ func TestUnitThatHangsAtStart(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// What tells a hub where it is, or holds a secret of its user, is not for the commands of its units: sabir export
+// listened at the address of the hub, and not at the socket that was made for it.
+func TestUnitEnvironment(t *testing.T) {
+	t.Setenv("SABIR_ADDRESS", "sabir://office/#t=1ab.secret")
+	t.Setenv("SABIR_URL", "sabir://office/#t=1ab.secret")
+	t.Setenv("SABIR_DIR", "/run/elsewhere")
+	s := &started{unit: &Unit{}}
+	env := strings.Join(s.environ(), "\n")
+	if strings.Contains(env, "secret") || !strings.Contains(env, "SABIR_DIR=/run/elsewhere") {
+		t.Errorf("it has %s", env)
+	}
+}
