@@ -12,9 +12,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sabir-ipc/sabir"
@@ -30,6 +32,7 @@ type FrontOptions struct {
 	// does not know the member: to it everyone is the user of the Front.
 	NoCaller bool
 	Dial     sabir.DialOptions // to the service
+	Log      *slog.Logger      // gets when the service is not there, and when it is again; default: nobody is told
 }
 
 // Front is one service, or several under one address, for callers whom it has
@@ -44,6 +47,7 @@ type Front struct {
 	ctx     context.Context   // ends with Close
 	cancel  context.CancelFunc
 	asking  chan struct{} // has one in it while somebody asks for the description
+	away    atomic.Bool   // the log has that the service is not there: calls have no lock for it
 
 	mu     sync.Mutex
 	lanes  map[string]*lane
@@ -148,7 +152,22 @@ func (f *Front) Handle(ctx context.Context, call *sabir.Call, sink sabir.Sink) (
 		body, err = c.Handle(ctx, &onward, sink)
 		return err
 	})
+	f.tell(ctx, err)
 	return body, passed(err)
+}
+
+// tell has in the log that the service has gone, and why, which callers are not told,
+// and that it is back.
+func (f *Front) tell(ctx context.Context, err error) {
+	var lost *sabir.Unanswered
+	gone := errors.As(err, &lost)
+	switch {
+	case f.opts.Log == nil || gone == f.away.Load() || ctx.Err() != nil || f.ctx.Err() != nil || !f.away.CompareAndSwap(!gone, gone):
+	case gone:
+		f.opts.Log.Warn("front: the service is not there", "at", public(f.address), "err", lost.Err)
+	default:
+		f.opts.Log.Info("front: the service is there again", "at", public(f.address))
+	}
 }
 
 // window is how many items are on their way to a caller that does not count.

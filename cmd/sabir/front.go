@@ -63,7 +63,7 @@ func (a *app) front(ctx context.Context, service string, f fronting) error {
 		return err
 	}
 	log := a.log()
-	opts := hub.FrontOptions{NoCaller: f.noCaller, Dial: a.dialling(log)}
+	opts := hub.FrontOptions{NoCaller: f.noCaller, Dial: a.dialling(log), Log: log}
 	if f.description != "" {
 		file, err := idl.Load(f.description, os.ReadFile)
 		if err != nil {
