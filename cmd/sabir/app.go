@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/sabir-ipc/sabir/codec"
@@ -215,6 +218,9 @@ func (a *app) limited(ctx context.Context) (context.Context, context.CancelFunc)
 // log is where a server tells what happens to it, and also who was refused: to
 // the peer it says no more than that.
 func (a *app) log() *slog.Logger {
+	// Where nobody reads that any more, as after a restart of what keeps the logs, the server goes on. It does not ignore
+	// the signal, since its children would, too.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	level := slog.LevelInfo
 	if a.quiet {
 		level = slog.LevelWarn
