@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 from .errors import InvalidRequest
+from .wire import whole
 
 
 class Caller(NamedTuple):
@@ -32,7 +33,6 @@ def caller() -> Caller:
 
 
 _name = re.compile(r"[a-z0-9._-]{1,64}")
-_hub = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def on_behalf(peer: Caller, stated: Dict[str, Any]) -> Caller:
@@ -44,12 +44,14 @@ def on_behalf(peer: Caller, stated: Dict[str, Any]) -> Caller:
     name, uid, level, via = (stated.get(k) for k in ("name", "uid", "level", "via"))
     if not set(stated) <= {"name", "uid", "level", "via"}:
         raise wrong("a caller has name, uid, level and via")
-    if not isinstance(via, list) or not 1 <= len(via) <= 8 or not all(isinstance(v, str) and _hub.fullmatch(v) for v in via):
+    if not isinstance(via, list) or not 1 <= len(via) <= 8 or not all(isinstance(v, str) and _name.fullmatch(v) for v in via):
         raise wrong("via is the ids of 1 to 8 hubs")
     if name is not None and not (isinstance(name, str) and _name.fullmatch(name)):
         raise wrong("name is that of a credential")
-    if uid is not None and not (type(uid) is int and 0 <= uid < 2 ** 32):
-        raise wrong("uid is a number of 32 bits")
+    if uid is not None:
+        uid = whole(uid)
+        if uid is None or not 0 <= uid < 2 ** 32:
+            raise wrong("uid is a number of 32 bits")
     if level is not None and level not in ("read", "write", "admin"):
         raise wrong("level is read, write or admin")
     return Caller("hub", level or "none", name, uid, None, tuple(via))
