@@ -35,6 +35,12 @@ describe('what programs do', { timeout: 60_000 }, () => {
     assert.deepEqual(await Promise.all(calls), ['done', 'done'])
   })
 
+  test('what is no URL of a server is told as that, without its token', () => {
+    const no = (got) => ({ name: 'TypeError', message: 'connect: expected the URL of a server, as http://localhost:7224, got ' + got })
+    assert.throws(() => connect(), no('none'))
+    for (const wrong of ['lounge', 'localhost:7224', 'sabir://lounge.example:7224']) assert.throws(() => connect(wrong + '#t=secret'), no(wrong))
+  })
+
   test('a window over 1024 is 1024, of which half is asked for again', async (t) => {
     const s = await serve(t)
     const events = s.connect().stream('x', {}, { window: 5000 })

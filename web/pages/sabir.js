@@ -49,6 +49,8 @@ export class Unanswered extends Error {
  * @param {string|URL} [url] of the server; default: where the page came from @param {Options} [options] */
 export function connect(url, options) {
   const { location } = /** @type {any} */ (globalThis);
+  const [at] = String(url ?? location?.href ?? "none").split("#"); // behind it may be a token
+  if (!/^(http|ws)s?(\+unix)?:/i.test(at)) throw new TypeError(`connect: expected the URL of a server, as http://localhost:7224, got ${at}`);
   return new Client(url ?? new URL("/" + location?.hash, location?.href), options ?? {});
 }
 
@@ -84,8 +86,7 @@ class Client {
   call(method, params = {}, { signal, timeout, retry } = {}) {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
-      /** @param {(x: any) => void} settle @param {any} x */
-      const end = (settle, x) => {
+      const end = (/** @type {(x: any) => void} */ settle, /** @type {any} */ x) => {
         this.#cancel(request);
         clearTimeout(clock);
         signal?.removeEventListener("abort", abort);
@@ -325,8 +326,7 @@ class Watch {
   /** Hands what there is to those who wait for it. */
   #serve() {
     while (this.#readers.length && (this.#queue.length || this.#over)) {
-      const event = this.#queue.shift();
-      const value = event && this.#show(event);
+      const event = this.#queue.shift(), value = event && this.#show(event);
       if (event && value === undefined) continue;
       const { resolve, reject } = /** @type {any} */ (this.#readers.shift());
       if (event || !this.#failure) resolve({ value, done: !event });
