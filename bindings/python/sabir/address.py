@@ -11,6 +11,7 @@ import stat
 from typing import List, NamedTuple, Optional
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from . import forked
 from .errors import SabirError, Unavailable
 
 PORT = 7224
@@ -128,6 +129,11 @@ class Socket:
         self._address, self._lock = address, -1
         self.path = self._place()
         self._make()
+        forked.hold(self)
+
+    def forked(self) -> None:
+        self.socket.close()
+        forked.let_go((self._lock,))
 
     def _place(self) -> str:
         """Where it goes, in a directory that is there."""
@@ -241,6 +247,7 @@ class Socket:
         if self._locked():
             os.unlink(self.path + ".lock")
         os.close(self._lock)
+        self._lock = -1
 
 
 def default(name: Optional[str]) -> str:

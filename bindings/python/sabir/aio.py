@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import warnings
 from typing import Any, AsyncIterator, Dict, Optional, Tuple, Type, TypeVar
 
 from .address import default
@@ -17,7 +18,8 @@ TRIES = 3
 
 
 class AsyncClient:
-    """A client of one address, for the tasks of one loop. See `Client`, which has the same methods."""
+    """A client of one address, for the tasks of one loop at a time: it connects anew where there is another, as with each
+    `asyncio.run`. See `Client`, which has the same methods."""
 
     def __init__(self, address: Optional[str] = None, *descriptions: Description, timeout: Optional[float] = None) -> None:
         self.address = default(address)
@@ -26,6 +28,12 @@ class AsyncClient:
         self._now: Optional[Connection] = None
         self._dialling: Optional["asyncio.Task[Connection]"] = None
         self._closed = False
+
+    def __del__(self) -> None:
+        now = getattr(self, "_now", None)  # the constructor may have raised
+        if now is not None and now.usable:  # whose loop would keep it
+            warnings.warn(f"a client of {self.address.partition('#')[0]} was not closed", ResourceWarning, source=self)
+            now.loop.call_soon_threadsafe(now.close)
 
     async def __aenter__(self: C) -> C:
         return self
@@ -36,9 +44,11 @@ class AsyncClient:
     async def close(self) -> None:
         """Ends the connection and the calls under way."""
         self._closed = True
-        if self._dialling:
+        if self._dialling and not self._dialling.get_loop().is_closed():
             self._dialling.cancel()
-        if self._now:
+        if self._now and self._now.loop.is_closed():
+            self._now.forsake()
+        elif self._now:
             self._now.flush()
             self._now.lose(ConnectionError("closed"))
             self._now.close()
@@ -171,8 +181,10 @@ class AsyncClient:
         c = self._now
         if c is not None and c.usable:
             return c
+        if c is not None:
+            c.forsake()
         dialling = self._dialling
-        if dialling is None:
+        if dialling is None or dialling.get_loop().is_closed():
             dialling = self._dialling = asyncio.ensure_future(dial(self.address, self.descriptions))
             dialling.add_done_callback(self._dialled)
         await asyncio.wait([dialling], timeout=left(deadline))

@@ -9,12 +9,12 @@ import time
 from collections import deque
 from typing import Any, Deque, Dict, Optional, Tuple, cast
 
-from . import trust
+from . import forked, trust
 from .address import Address, parse
 from .clientcore import TURN, ClientCore, Event, Pending, late, left, unanswered
 from .description import Description
 from .errors import Cancelled, DeadlineExceeded, Draining, ParseError, TooLarge, Unavailable
-from .link import loopback, share, watch
+from .link import FULL, loopback, share, watch
 from .scram import Scram
 
 CONNECT = 10.0
@@ -39,6 +39,12 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.WriteTransport, transport)
         self.transport.set_write_buffer_limits(high=SHORT)
+        forked.hold(self)
+
+    def forked(self) -> None:
+        sock = None if self.transport is None or self.transport.is_closing() else self.transport.get_extra_info("socket")
+        if sock is not None:
+            forked.let_go((sock.fileno(),))
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -93,7 +99,8 @@ class Connection(asyncio.Protocol):
 
     @property
     def usable(self) -> bool:
-        return self.core.closed is None and not self.core.goaway and self.transport is not None and not self.transport.is_closing()
+        return (self.core.closed is None and not self.core.goaway and self.transport is not None and not self.transport.is_closing()
+                and not self.loop.is_closed())
 
     def check(self) -> None:
         if not self.usable:
@@ -206,6 +213,15 @@ class Connection(asyncio.Protocol):
         if self.transport is not None:
             self.transport.close()
 
+    def forsake(self) -> None:
+        """Ends it where its loop has ended, which asyncio does not."""
+        sock = self.transport and self.transport.get_extra_info("socket")
+        if sock and self.loop.is_closed():
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except (OSError, TypeError):  # it has ended, or it is of a loop that allows no such thing
+                pass
+
     async def over(self) -> None:
         """What was said is sent before the end if the service reads. A child is waited for, and killed if it does not end
         with its input."""
@@ -269,6 +285,22 @@ async def reach(host: str, port: int, until: float) -> socket.socket:
     raise fault
 
 
+async def reach_unix(path: str, until: float) -> socket.socket:
+    """Connects by itself: where more wait to be accepted than there is room for, asyncio takes that for a connection."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        while True:
+            try:
+                sock.connect(path)
+                return sock
+            except BlockingIOError:
+                await asyncio.sleep(min(FULL, share(until, 1)))
+    except BaseException:
+        sock.close()
+        raise
+
+
 async def dial(address: str, descriptions: Dict[str, Description]) -> Connection:
     a = parse(address)
     loop = asyncio.get_running_loop()
@@ -279,7 +311,12 @@ async def dial(address: str, descriptions: Dict[str, Description]) -> Connection
             c.child = transport
             c.connection_made(cast(asyncio.BaseTransport, transport.get_pipe_transport(0)))
         elif a.kind == "unix":
-            await asyncio.wait_for(loop.create_unix_connection(lambda: c, a.path), CONNECT)
+            sock = await reach_unix(a.path, time.monotonic() + CONNECT)
+            try:
+                await loop.create_unix_connection(lambda: c, sock=sock)
+            except BaseException:
+                sock.close()
+                raise
         else:
             if a.kind == "tcp":
                 loopback(a.host)

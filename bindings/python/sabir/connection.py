@@ -10,6 +10,7 @@ import inspect
 import threading
 from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Coroutine, Dict, Iterator, List, Optional, Set, Union, cast
 
+from . import forked
 from .caller import Caller, current
 from .errors import Cancelled
 from .loop import EAGER, Loop, eager
@@ -55,8 +56,13 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if self.caller is None:
             self.reader = cast(asyncio.ReadTransport, transport)
+            forked.hold(self)
             sock = transport.get_extra_info("socket")
             self.begin(cast(asyncio.WriteTransport, transport), self.server.identify(sock))
+
+    def forked(self) -> None:
+        if self.writer is not None and not self.writer.is_closing():
+            forked.let_go((self.writer.get_extra_info("socket").fileno(),))
 
     def data_received(self, data: bytes) -> None:
         self.reading = True

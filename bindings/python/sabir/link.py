@@ -12,12 +12,13 @@ import threading
 import time
 from typing import Optional
 
-from . import trust
+from . import forked, trust
 from .address import Address, AddressError
 from .errors import Unavailable
 
 CHUNK = 1 << 16
 LEAST = 2.0  # seconds for an address
+FULL = 0.02  # and before the next try at a service that has not accepted those before us
 
 
 class Link:
@@ -34,6 +35,10 @@ class Link:
     def close(self) -> None:
         raise NotImplementedError
 
+    def forked(self) -> None:
+        """The child has a link of its own if it wants one."""
+        raise NotImplementedError
+
 
 class SocketLink(Link):
     def __init__(self, sock: socket.socket) -> None:
@@ -41,6 +46,7 @@ class SocketLink(Link):
         self.sock = sock
         self.poll = select.poll()
         self.poll.register(sock, select.POLLIN)
+        forked.hold(self)
 
     def recv(self, timeout: Optional[float]) -> bytes:
         if timeout is not None and not self.poll.poll(max(0.0, timeout) * 1000):
@@ -61,6 +67,9 @@ class SocketLink(Link):
             pass
         self.sock.close()
 
+    def forked(self) -> None:
+        self.sock.close()
+
 
 class TLSLink(Link):
     """TLS, of which reading and writing at once is not safe: the lock is held for what does not wait."""
@@ -69,6 +78,10 @@ class TLSLink(Link):
         sock.setblocking(False)
         self.sock = sock
         self.lock = threading.Lock()
+        forked.hold(self)
+
+    def forked(self) -> None:
+        self.sock.close()
 
     def _wait(self, read: bool, timeout: Optional[float]) -> None:
         poll = select.poll()
@@ -115,6 +128,11 @@ class ChildLink(Link):
         os.set_blocking(self.input, False)
         self.poll = select.poll()
         self.poll.register(self.output, select.POLLIN)
+        forked.hold(self)
+
+    def forked(self) -> None:
+        assert self.child.stdin and self.child.stdout
+        forked.let_go(f.fileno() for f in (self.child.stdin, self.child.stdout) if not f.closed)
 
     def recv(self, timeout: Optional[float]) -> bytes:
         if timeout is not None and not self.poll.poll(max(0.0, timeout) * 1000):
@@ -204,9 +222,13 @@ def dial(a: Address, until: float) -> Link:
     try:
         if a.kind == "unix":
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            sock.settimeout(share(until, 1))
-            sock.connect(a.path)
-            return SocketLink(sock)
+            while True:
+                sock.settimeout(share(until, 1))
+                try:
+                    sock.connect(a.path)
+                    return SocketLink(sock)
+                except BlockingIOError:  # more wait to be accepted than there is room for, and no time-out is for that
+                    time.sleep(FULL)
         if a.kind == "tcp":
             loopback(a.host)
         sock = reach(a.host, a.port, until)

@@ -11,8 +11,9 @@ import socket
 import struct
 import sys
 import threading
-from typing import Any, Callable, Optional, Sequence, Set, Union, cast
+from typing import Any, Callable, Dict, Optional, Sequence, Set, Union, cast
 
+from . import forked
 from .activation import Lent, inherited, tell
 from .address import Socket
 from .caller import Caller
@@ -175,6 +176,20 @@ async def serve_async(*services: Service, address: Optional[str] = None, ready: 
         await asyncio.shield(server.close())
 
 
+class _Signals:
+    """What signals did before. A child by fork has them back: its own would reach our loop, and end us."""
+
+    def __init__(self) -> None:
+        self.before: Dict[signal.Signals, Any] = {}
+        forked.hold(self)
+
+    def forked(self) -> None:
+        if self.before:
+            signal.set_wakeup_fd(-1)
+        for number, handler in self.before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+
+
 def _announce(state: str) -> None:
     """Not to be heard is no reason to end."""
     try:
@@ -190,12 +205,15 @@ def serve(*services: Service, address: Optional[str] = None, ready: Optional[Cal
     async def main() -> None:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
+        signals = _Signals()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            before = signal.getsignal(number)
+            if number != signal.SIGHUP or before is not signal.SIG_IGN:
                 try:
                     loop.add_signal_handler(number, task.cancel)
                 except (RuntimeError, ValueError):
-                    pass  # only the main thread has signals
+                    break  # only the main thread has signals
+                signals.before[number] = before
         await serve_async(*services, address=address, ready=ready, level=level, stdio=stdio, stdio_level=stdio_level)
     try:
         run(main())

@@ -1,17 +1,22 @@
-"""Hosts of which some addresses are dead, and callers whom a user namespace knows or not."""
+"""Hosts of which some addresses are dead, services that are slow to accept, and callers whom a user namespace knows or not."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import os
 import socket
 import struct
+import threading
 import time
 import unittest
 from typing import Any, List
 from unittest import mock
 
-import support  # noqa: F401: finds the library
+from support import Serving
+
+import sabir
 import sabir.aioconnection
 import sabir.link
 import sabir.serving
@@ -52,6 +57,60 @@ class Addresses(unittest.TestCase):
             with self.assertRaises((OSError, asyncio.TimeoutError)):
                 asyncio.run(sabir.aioconnection.reach("two.example", 1, time.monotonic() + 0.3))
         self.assertGreater(time.monotonic() - start, 0.5)
+
+
+class Crowd(Serving):
+    def test_full(self) -> None:
+        """Who comes while more wait to be accepted than there is room for waits as well."""
+        path = os.path.join(self.folder, "full")
+        with contextlib.ExitStack() as stack:
+            door = stack.enter_context(socket.socket(socket.AF_UNIX))
+            door.bind(path)
+            door.listen(0)
+            first = stack.enter_context(socket.socket(socket.AF_UNIX))
+            first.connect(path)
+            with self.assertRaisesRegex(sabir.Unavailable, "timed out"):
+                sabir.connect(path).call("rpc.ping", timeout=0.1)
+            with self.assertRaises(sabir.DeadlineExceeded):
+                asyncio.run(sabir.connect_async(path).call("rpc.ping", timeout=0.1))
+
+            def serve() -> None:
+                time.sleep(0.2)
+                for _ in range(3):
+                    with door.accept()[0] as peer:
+                        if peer.recv(1000):
+                            peer.sendall(b'{"id":1,"result":{}}\n')
+            door.settimeout(20)
+            thread = threading.Thread(target=serve)
+            thread.start()
+            first.close()
+            with sabir.connect(path, timeout=20) as c:
+                self.assertEqual(c.call("rpc.ping"), {})
+
+            async def main() -> None:
+                async with sabir.connect_async(path, timeout=20) as a:
+                    self.assertEqual(await a.call("rpc.ping"), {})
+            asyncio.run(main())
+            thread.join(20)
+
+    def test_loops(self) -> None:
+        """A client lives on where its loop has ended, and one that nobody has is closed, with a warning."""
+        self.probe()
+        c = sabir.connect_async("probe")
+        for _ in range(2):
+            self.assertEqual(asyncio.run(c.call("rpc.ping")), {})
+        asyncio.run(c.close())
+
+        async def main() -> None:
+            lost = sabir.connect_async("probe")
+            await lost.call("rpc.ping")
+            with self.assertWarnsRegex(ResourceWarning, "a client of probe was not closed"):
+                del lost
+                gc.collect()
+            async with sabir.connect_async("probe") as other:
+                while (await other.call("rpc.stats"))["connections"] > 1:
+                    await asyncio.sleep(0.01)
+        asyncio.run(main())
 
 
 class Namespaces(unittest.TestCase):
