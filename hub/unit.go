@@ -123,11 +123,16 @@ func (u *Unit) check() (err error) {
 	return nil
 }
 
-func (u *Unit) describe() error {
-	path := u.Description
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(filepath.Dir(u.file), path)
+// described is where its description is.
+func (u *Unit) described() string {
+	if filepath.IsAbs(u.Description) {
+		return u.Description
 	}
+	return filepath.Join(filepath.Dir(u.file), u.Description)
+}
+
+func (u *Unit) describe() error {
+	path := u.described()
 	f, err := idl.Load(path, readOwned)
 	if err != nil {
 		return err

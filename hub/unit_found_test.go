@@ -1,6 +1,7 @@
 package hub_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,9 +16,11 @@ import (
 // calls it by its name found nothing, until somebody had asked for a list.
 func TestUnitIsFoundByItsSocket(t *testing.T) {
 	const text = "command = [$CLOCK]\ndescription = \"clock.sabir\"\nidle = "
-	come, mended, gone := t.TempDir(), t.TempDir(), t.TempDir()
+	come, mended, gone, edited := t.TempDir(), t.TempDir(), t.TempDir(), t.TempDir()
 	unit(t, mended, "clock", text+`"5"`)
 	unit(t, gone, "clock", text+`"5s"`)
+	unit(t, edited, "clock", text+`"5s"`)
+	isEdited := dial(t, run(t, hub.Options{Units: []string{edited}}), "clock")
 	comes, isMended, goes := run(t, hub.Options{Units: []string{come}}), run(t, hub.Options{Units: []string{mended}}), run(t, hub.Options{Units: []string{gone}})
 	has := func(dir string) bool {
 		_, err := os.Lstat(filepath.Join(dir, "clock.sock"))
@@ -31,6 +34,9 @@ func TestUnitIsFoundByItsSocket(t *testing.T) {
 	old, err := os.ReadFile(file)
 	if err == nil { // in place: the folder is as it was
 		err = os.WriteFile(file, []byte(strings.Replace(string(old), `"5"`, `"0"`, 1)), 0o600)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(edited, "clock.sabir"), []byte(strings.Replace(clockText, "method die(", "method expire(", 1)), 0o600)
 	}
 	if err == nil {
 		err = os.Remove(filepath.Join(gone, "clock.toml"))
@@ -47,5 +53,9 @@ func TestUnitIsFoundByItsSocket(t *testing.T) {
 		if _, err := sabir.Do[process](t.Context(), dial(t, dir, "clock"), "clock.who", nil); err != nil {
 			t.Error(err)
 		}
+	}
+	time.Sleep(time.Second) // for the fourth, whose hub has looked at the same beat
+	if _, err := sabir.Do[sabir.None](t.Context(), isEdited, "clock.die", nil); !errors.Is(err, sabir.ErrMethodNotFound) {
+		t.Errorf("what its description has no more: %v", err)
 	}
 }

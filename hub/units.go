@@ -25,7 +25,7 @@ type units struct {
 	byName map[string]*unitEntry
 	order  []*unitEntry
 	looked time.Time
-	stamps []time.Time     // of the directories, when they were last read
+	stamps []time.Time     // of the directories and files, when they were last read
 	faults map[string]bool // that the log has
 	closed bool
 }
@@ -45,7 +45,7 @@ const lookAgain = time.Second
 func (u *units) find(service string) *unitEntry {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if e := u.byName[service]; e != nil {
+	if e := u.byName[service]; e != nil && (!e.changed || e.running()) {
 		return e
 	}
 	u.look()
@@ -69,24 +69,32 @@ func (u *units) watch() {
 	}
 }
 
-// glance reads the directories if files have come or gone, if something in them is
-// wrong and may be mended, or if other hubs are told what changes without asking.
+// glance reads the directories if files have come, gone or changed, or if something
+// in them is wrong and may be mended, or waits for the end of a process.
 func (u *units) glance() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if len(u.faults) > 0 || len(u.hub.onward) > 0 || !slices.Equal(u.stamps, u.stamp()) {
+	if len(u.faults) > 0 || slices.ContainsFunc(u.order, func(e *unitEntry) bool { return e.changed }) || !slices.Equal(u.stamps, u.stamp()) {
 		u.look()
 	}
 }
 
-// stamp is when files have last come into the directories, or gone from them.
+// stamp is when files have last come into the directories, or gone from them, and
+// when those of units were changed.
 func (u *units) stamp() (all []time.Time) {
-	for _, dir := range u.dirs {
+	of := func(path string) {
 		var at time.Time
-		if info, err := os.Stat(dir); err == nil {
+		if info, err := os.Stat(path); err == nil {
 			at = info.ModTime()
 		}
 		all = append(all, at)
+	}
+	for _, dir := range u.dirs {
+		of(dir)
+	}
+	for _, e := range u.order {
+		of(e.unit.file)
+		of(e.unit.described())
 	}
 	return all
 }
