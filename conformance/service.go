@@ -245,6 +245,14 @@ func playLong(e *end) *Fault {
 	if err != nil {
 		return e.fault("R2", "", "rpc.info", "an answer", err)
 	}
+	// Up to twice what may be sent is taken: who counts otherwise is not cut off.
+	o, err := e.ask("taken", "probe.echo", Object{{"text", strings.Repeat("x", 2*max-100)}})
+	if err == nil && errorName(o) != "rpc.InvalidParams" {
+		err = errors.New(clip(show(o)))
+	}
+	if err != nil {
+		return e.fault("B2", "", fmt.Sprintf("a text of %d bytes, where 10 are the most", 2*max-100), "rpc.InvalidParams, as of any text", err)
+	}
 	text := strings.Repeat("x", 2*max+100)
 	sent := fmt.Sprintf("a message of more than %d bytes", 2*max)
 	// The peer may close before it has all, so that the rest cannot be written.
