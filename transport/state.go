@@ -25,6 +25,32 @@ func (e Env) ServiceDir(name string) (string, error) {
 	return e.stateDir("services", name)
 }
 
+// ServiceDirOf is ServiceDir as the service called name sees it, for who looks after it from outside. It is another one
+// only for root: a daemon that was started without a session, as by systemd, keeps its state in /var/lib, also where
+// whoever looks has a session.
+func ServiceDirOf(name string) (string, error) {
+	e := ProcessEnv()
+	if !validName(name) || !e.system(name, systemState) {
+		return Env{}.ServiceDir(name)
+	}
+	return makeState(systemState, "services", name)
+}
+
+// system reports whether the service is one of root without a session: by its socket, or, if it does not run, by what
+// it has kept in state.
+func (e Env) system(name, state string) bool {
+	e = e.filled()
+	if e.UID != 0 || e.RuntimeDir == "" || filepath.IsAbs(e.StateHome) {
+		return false
+	}
+	path, err := e.Lookup(name)
+	if err == nil {
+		return filepath.Dir(path) == e.SystemDir
+	}
+	_, err = os.Stat(filepath.Join(state, "services", name))
+	return err == nil
+}
+
 // ClientDir is beside it, for what a client must keep: the servers it knows, and what it says to them.
 func (e Env) ClientDir() (string, error) { return e.stateDir("client") }
 
@@ -44,6 +70,10 @@ func (e Env) stateDir(parts ...string) (string, error) {
 		}
 		base = filepath.Join(home, ".local", "state", "sabir")
 	}
+	return makeState(base, parts...)
+}
+
+func makeState(base string, parts ...string) (string, error) {
 	for _, part := range append([]string{""}, parts...) {
 		base = filepath.Join(base, part)
 		if err := keep.Dir(base); err != nil {

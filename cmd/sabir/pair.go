@@ -123,7 +123,7 @@ func credentials(service string) (dir string, store *auth.Store, err error) {
 	if err := ofAnother(service); err != nil {
 		return "", nil, err
 	}
-	if dir, err = (transport.Env{}).ServiceDir(service); err != nil {
+	if dir, err = transport.ServiceDirOf(service); err != nil {
 		return "", nil, err
 	}
 	store, err = auth.OpenStore(filepath.Join(dir, sabir.CredentialsFile))
