@@ -268,14 +268,16 @@ class _Child(asyncio.SubprocessProtocol):
 async def reach(host: str, port: int, until: float) -> socket.socket:
     """Connects to the first of the addresses of a host that answers."""
     loop = asyncio.get_running_loop()
-    found = await asyncio.wait_for(loop.getaddrinfo(host, port, type=socket.SOCK_STREAM), share(until, 1))
+    time_left = share(until, 1)  # which may raise, before there is what would never be awaited
+    found = await asyncio.wait_for(loop.getaddrinfo(host, port, type=socket.SOCK_STREAM), time_left)
     fault: Exception = TimeoutError("timed out")
     for i, (family, kind, protocol, _, address) in enumerate(found):
         try:
+            time_left = share(until, len(found) - i)
             sock = socket.socket(family, kind, protocol)
             try:
                 sock.setblocking(False)
-                await asyncio.wait_for(loop.sock_connect(sock, address), share(until, len(found) - i))
+                await asyncio.wait_for(loop.sock_connect(sock, address), time_left)
                 return sock
             except BaseException:
                 sock.close()
@@ -325,7 +327,8 @@ async def dial(address: str, descriptions: Dict[str, Description]) -> Connection
             until = time.monotonic() + CONNECT
             sock = await reach(a.host, a.port, until)
             try:
-                await asyncio.wait_for(loop.create_connection(lambda: c, sock=sock, ssl=context, server_hostname=name), share(until, 1))
+                time_left = share(until, 1)
+                await asyncio.wait_for(loop.create_connection(lambda: c, sock=sock, ssl=context, server_hostname=name), time_left)
             except BaseException:
                 sock.close()
                 raise

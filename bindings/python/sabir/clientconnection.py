@@ -35,6 +35,7 @@ class Connection:
         self.changed = threading.Condition(self.lock)
         self.reading = False
         self.heard = time.monotonic()  # when something came, or nothing was there
+        self.retired = False  # it is closed when the last answer is there
         self.waiting = 0  # threads that wait for the one that reads
         self.keeper: Optional[threading.Thread] = None
         self.look = threading.Event()  # the keeper is to look now
@@ -177,10 +178,13 @@ class Connection:
         return True
 
     def _lose(self, why: Exception) -> None:
-        """Ends it because it cannot be written to. Both locks are held."""
+        """Says no more, because it cannot be written to. What has come is heard to its end by those who wait: of a service
+        that stops it is their answers. Both locks are held."""
         self.rest = memoryview(b"")
         self.core.take()
-        self.core.lose(why)
+        self.core.goaway = True
+        if not self.core.pending:
+            self.core.lose(why)
         self.changed.notify_all()
 
     def _sent(self) -> None:
@@ -268,6 +272,8 @@ class Connection:
                     self.changed.notify_all()
         if self.core.out:
             self.flush()
+        if self.retired and not self.core.pending:
+            self.link.close()
         return bool(data)
 
     def turn(self, p: Pending, deadline: Optional[float]) -> bool:
@@ -360,6 +366,7 @@ class Connection:
             return
         with self.lock:
             if self.core.pending:
+                self.retired = True
                 return
             self.core.lose(ConnectionError("closed"))  # whoever comes now has sent nothing
         self.link.close()

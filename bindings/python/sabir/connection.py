@@ -7,6 +7,7 @@ import collections.abc
 import contextvars
 import functools
 import inspect
+import socket
 import threading
 from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Coroutine, Dict, Iterator, List, Optional, Set, Union, cast
 
@@ -42,6 +43,8 @@ class Connection(asyncio.Protocol):
         self.written = 0  # bytes, ever
         self.reader: Optional[asyncio.ReadTransport] = None
         self.held: Optional[asyncio.TimerHandle] = None
+        self.sock: Any = None
+        self.last = False  # nothing more is let in
 
     def begin(self, writer: asyncio.WriteTransport, caller: Caller) -> None:
         self.writer = writer
@@ -51,6 +54,7 @@ class Connection(asyncio.Protocol):
         core.on_run = self.run
         core.on_wake = self.wake
         core.on_hold = self._hold
+        core.on_last = self._last
         self.server.connections.add(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -58,6 +62,7 @@ class Connection(asyncio.Protocol):
             self.reader = cast(asyncio.ReadTransport, transport)
             forked.hold(self)
             sock = transport.get_extra_info("socket")
+            self.sock = sock
             self.begin(cast(asyncio.WriteTransport, transport), self.server.identify(sock))
 
     def forked(self) -> None:
@@ -119,6 +124,16 @@ class Connection(asyncio.Protocol):
                 self._go_on()
             self.core.pump()
             self.flush()
+
+    def _last(self) -> bool:
+        if self.sock is None or self.last:
+            return self.last
+        try:
+            self.sock.shutdown(socket.SHUT_RD)  # who sends from now on is told so, and what was sent before can be read
+        except (OSError, TypeError):  # it is gone, or of a loop that allows no such thing
+            return False
+        self.last = True
+        return True
 
     def _hold(self) -> None:
         if self.reader is not None:

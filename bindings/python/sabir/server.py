@@ -53,6 +53,7 @@ class ServerCore:
         self.on_run: Callable[[Run], None] = lambda run: run.fail(RuntimeError("no host"))
         self.on_wake: Callable[[], None] = lambda: None  # any thread: there is something to pump
         self.on_hold: Callable[[], None] = lambda: None  # reads no more until `go_on` lets it
+        self.on_last: Callable[[], bool] = lambda: False  # lets nothing more in; True: what has come is received, and then `eof`
         self.unsent: Callable[[], int] = lambda: 0  # what the host could not send yet
         self.stats.connections += 1
 
@@ -139,7 +140,8 @@ class ServerCore:
             if not self.closing:
                 self._line(self.lines.last())
         except errors.ParseError as e:
-            self._answer(None, error=to_wire(e))
+            if not self.draining:  # else it was not let in whole
+                self._answer(None, error=to_wire(e))
         self.ended = True
         for run in list(self.streams):
             if run.reader is not None and run.window is not None or run.stuck:
@@ -399,8 +401,9 @@ class ServerCore:
             self._maybe_close()
 
     def _maybe_close(self) -> None:
-        """Nothing more is asked for, and all is answered."""
-        if not self.calls and not self.running:
+        """Nothing more is asked for, and all is answered. What is on its way when we stop is not started, and its caller must
+        hear that, or it would be lost."""
+        if not self.calls and not self.running and (self.ended or not self.on_last()):
             self.closing = True
 
     def pump(self) -> None:

@@ -6,7 +6,9 @@ import asyncio
 import os
 import shutil
 import signal
+import threading
 import unittest
+from typing import List
 from unittest import mock
 
 from support import Serving, wait_for
@@ -54,6 +56,31 @@ class Signals(Serving):
         self.assertTrue(answers("hello"))
         self.assertIsNone(p.poll())
 
+
+    def test_none_lost(self) -> None:
+        """A call that is on its way at the end is known not to be done. [O9]"""
+        for way in ("sabir.serve(s)", "import asyncio\nasync def main():\n    task = asyncio.ensure_future(sabir.serve_async(s))\n"
+                    "    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)\n    await asyncio.wait([task])\nasyncio.run(main())"):
+            ends: List[BaseException] = []
+
+            def calls(c: sabir.Client) -> None:
+                try:
+                    while True:
+                        c.call("hello.hi")
+                except sabir.SabirError as e:
+                    ends.append(e)
+            with self.subTest(way), sabir.connect("hello") as c, sabir.connect("hello") as other:
+                for _ in range(3):
+                    p = self.serve("hello", HELLO + way)
+                    threads = [threading.Thread(target=calls, args=(on,)) for on in (c, c, other)]
+                    for t in threads:
+                        t.start()
+                    wait_for(lambda: other.call("rpc.stats")["calls"] > 100)
+                    p.terminate()
+                    self.assertEqual(p.communicate(timeout=20)[1], "")
+                    for t in threads:
+                        t.join(20)
+            self.assertEqual([type(e) for e in ends], [sabir.Unavailable] * 9, ends)
 
     def test_exit(self) -> None:
         """A handler that ends the program has its caller answered first."""
