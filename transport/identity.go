@@ -35,7 +35,10 @@ type IdentityError struct {
 
 func (e *IdentityError) Error() string { return e.Path + ": " + e.Reason }
 
-// OpenIdentity reads the keys in identity.pem in dir, which Env.ServiceDir made, and makes them if there are none. Of
+// IdentityFile is the name of the file of keys.
+const IdentityFile = "identity.pem"
+
+// OpenIdentity reads the keys in IdentityFile in dir, which Env.ServiceDir made, and makes them if there are none. Of
 // two daemons that start at once, one makes them and both have them.
 func OpenIdentity(dir string) (*Identity, error) {
 	return changeIdentity(dir, func(id *Identity) error { return nil })
@@ -79,7 +82,7 @@ func (id *Identity) Next() Fingerprint {
 }
 
 func changeIdentity(dir string, edit func(*Identity) error) (id *Identity, err error) {
-	path := filepath.Join(dir, "identity.pem")
+	path := filepath.Join(dir, IdentityFile)
 	err = keep.Change(path, func(old []byte) ([]byte, error) {
 		if old == nil {
 			id, err = makeIdentity()

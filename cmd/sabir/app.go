@@ -128,7 +128,7 @@ func (a *app) command() *cobra.Command {
 		a.fmtCommand, a.checkCommand, a.diffCommand, a.genCommand, a.mockCommand,
 		a.pipeCommand, a.demoCommand, a.frontCommand, a.hubCommand, a.exportCommand, a.webCommand,
 		a.monitorCommand, a.recordCommand, a.replayCommand, a.conformanceCommand,
-		a.pairCommand, a.joinCommand, a.tokenCommand, a.passwdCommand, a.trustCommand, a.versionCommand, a.completionCommand,
+		a.pairCommand, a.joinCommand, a.tokenCommand, a.passwdCommand, a.rotateCommand, a.trustCommand, a.versionCommand, a.completionCommand,
 	} {
 		c := make()
 		c.DisableFlagsInUseLine = true
