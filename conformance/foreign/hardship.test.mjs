@@ -41,6 +41,21 @@ describe('what programs do', { timeout: 60_000 }, () => {
     for (const wrong of ['lounge', 'localhost:7224', 'sabir://lounge.example:7224']) assert.throws(() => connect(wrong + '#t=secret'), no(wrong))
   })
 
+  test('half an emoji is refused here, and ends nothing', async (t) => {
+    const s = await serve(t)
+    const client = s.connect()
+    const kept = client.call('x', { text: ['\\ud83d', '\u{1f600}', '\\\\ud800'] })
+    const peer = await s.peer()
+    const { id, params } = await peer.hear()
+    assert.deepEqual(params.text, ['\\ud83d', '\u{1f600}', '\\\\ud800'])
+    for (const text of ['\ud83d', '\\\udc00', '\u{1f600}'.slice(0, 1)]) {
+      await assert.rejects(client.call('x', { text }), /^TypeError: params have a text with half a surrogate pair$/)
+      assert.throws(() => client.watch('x', { [text]: 1 }), TypeError)
+    }
+    peer.answer(id, 'done')
+    assert.equal(await kept, 'done')
+  })
+
   test('a window over 1024 is 1024, of which half is asked for again', async (t) => {
     const s = await serve(t)
     const events = s.connect().stream('x', {}, { window: 5000 })

@@ -58,11 +58,9 @@ export function connect(url, options) {
 class Client {
   #url; #greeting; #WebSocket; #patience; #onstate;
   /** @type {Set<Link>} */ #links = new Set();
-  /** @type {Link|null} */ #link = null; // the one for what comes, if
-  #ready = false; // it takes requests
+  /** @type {Link|null} */ #link = null; #ready = false; // the one for what comes, if; it takes requests
   /** @type {Set<Request>} */ #waiting = new Set();
-  /** @type {any} */ #timer = 0; #attempt = 0;
-  /** @type {Error|null} */ #over = null;
+  /** @type {any} */ #timer = 0; #attempt = 0; #over = /** @type {Error|null} */ (null);
   /** @type {SabirError|null} */ #tooLarge = null; // what the server said of a message that was
 
   /** @param {string|URL} url @param {Options} options */
@@ -95,7 +93,7 @@ class Client {
       const abort = () => end(reject, signal?.reason);
       /** @type {Request} */ const request = {
         message: { method, timeout: timeout && timeout / 1000 },
-        params: JSON.stringify(params),
+        params: jsonOf(params),
         answered: (answer, link) => {
           const error = errorOf(answer);
           if (error && link.turn(request, error)) return;
@@ -215,6 +213,11 @@ const nobody = { message: { method: "" }, params: "{}", answered() {}, broken() 
 /** Has something happen later, unless that is further away than a clock reaches. @param {number} ms @param {() => void} f */
 const after = (ms, f) => (ms < 2 ** 31 ? setTimeout(f, ms) : 0);
 const bytesOf = (/** @type {Request} */ { params = "" }) => new TextEncoder().encode(params).length + 100; // about
+/** Half of a surrogate pair, as of an emoji that was cut, would end the connection of all. @param {any} params */
+const jsonOf = (params, text = JSON.stringify(params)) => {
+  if (/[^\\](\\\\)*\\ud[89a-f]/.test(text)) throw new TypeError("params have a text with half a surrogate pair");
+  return text;
+};
 const valueOf = (/** @type {{value?: any}} */ { value }) => value;
 
 /** What an answer says of a failure. @param {any} answer @returns {SabirError|null} */
@@ -250,7 +253,7 @@ class Watch {
     this.#position = since && { epoch: since.epoch, seq: since.seq };
     this.#signal = signal;
     this.#request = {
-      message: { method }, params: JSON.stringify(params), patient: follow,
+      message: { method }, params: jsonOf(params), patient: follow,
       told: (method, params) => (method === "rpc.live" ? this.#goLive(params) : this.#item(params)),
       answered: (answer, link) => {
         const error = errorOf(answer);
@@ -355,11 +358,9 @@ class Link {
   /** @type {Map<number, Request>} */ #requests = new Map();
   /** @type {Set<Request>} */ #refused = new Set(); // because too many are under way: they wait for one of these
   /** @type {Set<Request>} */ #held = new Set(); // until there is room
-  #answers = 0; #id = 0; #broken = false; #left = false;
-  #heard = performance.now();
+  #answers = 0; #id = 0; #broken = false; #left = false; #heard = performance.now();
   #asked = performance.now() + silence; // when we did, if that was after the last word: the first may take as long as any
-  /** @type {any} */ #timer = 0; /** @type {any} */ #pouring = 0;
-  /** @type {Error|undefined} */ #said; // by the other side, about all of it
+  /** @type {any} */ #timer = 0; /** @type {any} */ #pouring = 0; #said = /** @type {Error|undefined} */ (undefined); // by the other side, about all of it
 
   /** @param {string} url @param {any} WebSocket @param {Request} greeting
    * @param {(why: Error, orphans?: Request[], refused?: Request[]) => void} gone it takes no more, and those refused were not
@@ -436,8 +437,7 @@ class Link {
   break(/** @type {Error} */ why) {
     if (this.#broken) return;
     this.#broken = true;
-    clearInterval(this.#timer);
-    clearTimeout(this.#pouring);
+    for (const timer of [this.#timer, this.#pouring]) clearTimeout(timer); // of an interval too
     this.#socket.onmessage = this.#socket.onclose = null;
     this.#socket.close();
     const orphans = [...this.#requests.values()], refused = [...this.#refused, ...this.#held];
