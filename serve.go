@@ -24,8 +24,7 @@ type ServeOptions struct {
 
 	Limits Limits // zero fields mean the defaults
 
-	// Level says what a peer may do. Default: admin for the same user, for root
-	// and over stdio and pipes, nothing for others. spec [A4]
+	// Level says what a peer may do. Default: [OwnLevel]. spec [A4]
 	Level func(transport.Peer) Access
 
 	// Hub says whose word is taken on behalf of whom a call is made. Default:
@@ -288,7 +287,7 @@ func newServer(ctx context.Context, h Handler, opts *ServeOptions) *server {
 		s.opts.Grace = drainTime
 	}
 	if s.opts.Level == nil {
-		s.opts.Level = defaultLevel
+		s.opts.Level = OwnLevel
 	}
 	if s.opts.Hub == nil {
 		s.opts.Hub = defaultHub
@@ -299,9 +298,11 @@ func newServer(ctx context.Context, h Handler, opts *ServeOptions) *server {
 	return s
 }
 
-// defaultLevel trusts the user whose process it is, root, and whoever holds the
-// other end of a pipe. A failed look-up is nobody. spec [A4]
-func defaultLevel(p transport.Peer) Access {
+// OwnLevel is what [ServeOptions.Level] is by default, for those that let in others
+// as well: admin for the user whose process it is, for root, and for whoever holds
+// the other end of a pipe, and nothing for others. A failed look-up is nobody. It may
+// be called by any goroutine. spec [A4]
+func OwnLevel(p transport.Peer) Access {
 	switch {
 	case p.Transport == "tcp", p.Transport == "tls":
 		return NoAccess

@@ -54,23 +54,38 @@ func (e Env) system(name, state string) bool {
 // ClientDir is beside it, for what a client must keep: the servers it knows, and what it says to them.
 func (e Env) ClientDir() (string, error) { return e.stateDir("client") }
 
+// HasServiceDir reports whether there is a ServiceDir already, and makes none.
+func (e Env) HasServiceDir(name string) bool {
+	base, err := e.stateBase()
+	if err != nil || !validName(name) {
+		return false
+	}
+	_, err = os.Stat(filepath.Join(base, "services", name))
+	return err == nil
+}
+
 func (e Env) stateDir(parts ...string) (string, error) {
-	given := e != Env{}
-	e = e.filled()
-	base := ""
-	switch {
-	case filepath.IsAbs(e.StateHome):
-		base = filepath.Join(e.StateHome, "sabir")
-	case e.UID == 0 && e.RuntimeDir == "" && !given:
-		base = systemState
-	default:
-		home, err := os.UserHomeDir()
-		if given || err != nil {
-			return "", ErrNoPlace
-		}
-		base = filepath.Join(home, ".local", "state", "sabir")
+	base, err := e.stateBase()
+	if err != nil {
+		return "", err
 	}
 	return makeState(base, parts...)
+}
+
+func (e Env) stateBase() (string, error) {
+	given := e != Env{}
+	e = e.filled()
+	switch {
+	case filepath.IsAbs(e.StateHome):
+		return filepath.Join(e.StateHome, "sabir"), nil
+	case e.UID == 0 && e.RuntimeDir == "" && !given:
+		return systemState, nil
+	}
+	home, err := os.UserHomeDir()
+	if given || err != nil {
+		return "", ErrNoPlace
+	}
+	return filepath.Join(home, ".local", "state", "sabir"), nil
 }
 
 func makeState(base string, parts ...string) (string, error) {

@@ -21,6 +21,7 @@ type exporting struct {
 	listen    []string
 	processes int
 	facing
+	others opening
 }
 
 func (a *app) exportCommand() *cobra.Command {
@@ -64,6 +65,7 @@ lines of its stderr are in the log here.`,
 	c.Flags().StringArrayVar(&e.listen, "listen", nil, "listen at `ADDRESS` too, as sabir://0.0.0.0 or tcp:localhost:7224")
 	c.Flags().IntVar(&e.processes, "processes", 64, "run at most `N` at once")
 	e.flags(c)
+	e.others.flags(c)
 	return c
 }
 
@@ -105,18 +107,26 @@ func (a *app) export(ctx context.Context, file string, command []string, e expor
 	}
 	defer p.Close()
 	name := f.Service.Name
-	if e.to != "" {
-		return a.offer(ctx, e.to, name, p, &sabir.ServeOptions{Log: log, Listen: e.listen, HTTP: face})
-	}
-	err = sabir.ListenAndServe(ctx, a.addressOf(name), p, &sabir.ServeOptions{
+	serve := sabir.ServeOptions{
 		Log: log, Listen: e.listen, HTTP: face,
 		Ready: func(all []transport.Address) {
 			a.say("%s listens on %s", name, all[0].Path)
+			a.sayClosed(e.others, all[0].Path)
 			for _, at := range all[1:] {
 				a.say("and at %s, for those who are let in by: sabir pair %s", at, name)
 			}
 			a.sayPages(all[1:], name)
 		},
-	})
+	}
+	if err := e.others.open(&serve); err != nil {
+		return err
+	}
+	if e.to != "" {
+		if e.others != (opening{}) {
+			return &usage{"with --to there is no socket here to let others in at", "let them in where --to goes"}
+		}
+		return a.offer(ctx, e.to, name, p, &sabir.ServeOptions{Log: log, Listen: e.listen, HTTP: face})
+	}
+	err = sabir.ListenAndServe(ctx, a.addressOf(name), p, &serve)
 	return served("export", err)
 }

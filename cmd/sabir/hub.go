@@ -13,6 +13,7 @@ import (
 func (a *app) hubCommand() *cobra.Command {
 	var listen, units, to []string
 	var f facing
+	var o opening
 	c := &cobra.Command{
 		Use: "hub [flags]", Short: "bring services together under one address",
 		Long: `Take the services that programs offer by rpc.export, until interrupted, and
@@ -39,17 +40,18 @@ Who comes in over the network is made with sabir pair hub and sabir passwd hub.`
 			if err := a.noPicks(c); err != nil {
 				return err
 			}
-			return a.hub(c.Context(), listen, units, to, f)
+			return a.hub(c.Context(), listen, units, to, f, o)
 		},
 	}
 	c.Flags().StringArrayVar(&listen, "listen", nil, "listen at `ADDRESS` too, as sabir://0.0.0.0 or tcp:localhost:7224")
 	c.Flags().StringArrayVar(&units, "units", nil, "look for services to start in `FOLDER`, and not in those two")
 	c.Flags().StringArrayVar(&to, "to", nil, "offer what is here to the hub at `ADDRESS` too, or to a daemon that takes plugins")
 	f.flags(c)
+	o.flags(c)
 	return c
 }
 
-func (a *app) hub(ctx context.Context, listen, units, to []string, f facing) error {
+func (a *app) hub(ctx context.Context, listen, units, to []string, f facing, o opening) error {
 	face, err := f.face()
 	if err != nil {
 		return err
@@ -70,19 +72,23 @@ func (a *app) hub(ctx context.Context, listen, units, to []string, f facing) err
 		units = hub.UnitDirs()
 	}
 	log := a.log()
-	err = hub.Serve(ctx, &hub.Options{
-		Address: at, Units: units, To: to, Dial: a.dialling(log),
-		Told: func(other string) { a.say("what is here is offered to %s", public(other)) },
-		Serve: sabir.ServeOptions{
-			Version: version, Log: log, Listen: listen, HTTP: face,
-			Ready: func(all []transport.Address) {
-				a.say("services are offered to %s", all[0].Path)
-				for _, at := range all[1:] {
-					a.say("and called at %s, by those who are let in by: sabir pair hub", at)
-				}
-				a.sayPages(all[1:], hub.Name)
-			},
+	serve := sabir.ServeOptions{
+		Version: version, Log: log, Listen: listen, HTTP: face,
+		Ready: func(all []transport.Address) {
+			a.say("services are offered to %s", all[0].Path)
+			a.sayClosed(o, all[0].Path)
+			for _, at := range all[1:] {
+				a.say("and called at %s, by those who are let in by: sabir pair hub", at)
+			}
+			a.sayPages(all[1:], hub.Name)
 		},
+	}
+	if err := o.open(&serve); err != nil {
+		return err
+	}
+	err = hub.Serve(ctx, &hub.Options{
+		Address: at, Units: units, To: to, Dial: a.dialling(log), Serve: serve,
+		Told: func(other string) { a.say("what is here is offered to %s", public(other)) },
 	})
 	return served("hub", err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -130,14 +131,26 @@ func credentials(service string) (dir string, store *auth.Store, err error) {
 	return dir, store, err
 }
 
-// ofAnother refuses a service whose socket is closed to this user: it keeps its
-// credentials with its own, and those made here would let nobody in.
+// ofAnother refuses a service of another user, which keeps its credentials with its
+// own: those made here would let nobody in. A socket that systemd made may be root's
+// and its service ours, which has kept something here then.
 func ofAnother(service string) error {
 	path, err := transport.ProcessEnv().Lookup(service)
-	if err != nil || syscall.Access(path, 2) != syscall.EACCES { // 2: to write, which is to connect
+	if err != nil {
 		return nil
 	}
+	if syscall.Access(path, 2) != syscall.EACCES { // 2: to write, which is to connect
+		info, err := os.Stat(path)
+		if err != nil || os.Getuid() == 0 || isOurs(info) || (transport.Env{}).HasServiceDir(service) {
+			return nil
+		}
+	}
 	return &failed{what: path, hint: "try as that user, who has its credentials, too", err: errAnothers}
+}
+
+func isOurs(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return !ok || int(stat.Uid) == os.Getuid()
 }
 
 var errAnothers = errors.New("the service is another user's")
