@@ -60,6 +60,7 @@ type conn struct {
 	subs      int                   // and of requests with a window
 	held      int                   // bytes that hold has counted
 	draining  bool
+	shut      bool  // nothing more is let in
 	offers    bool  // services, with rpc.export
 	leaving   bool  // only what was notified is left, and not for long
 	goneAway  bool  // the peer sent rpc.goaway
@@ -265,7 +266,9 @@ func (c *conn) settle() {
 	}
 	switch sent := c.broken != nil || !c.out.busy(); {
 	case c.running == 0 && c.subs == 0 && sent:
-		c.fail(errClosed)
+		if !c.letNoneIn() {
+			c.fail(errClosed)
+		}
 	case c.eof && !c.leaving && sent && c.served.none() && len(c.notified) > 0:
 		c.leaving = true
 		time.AfterFunc(leaveTime, func() {
@@ -274,6 +277,21 @@ func (c *conn) settle() {
 			c.fail(errClosed)
 		})
 	}
+}
+
+// letNoneIn closes a connection that drains to what its peer has not sent yet, so that
+// what it has sent can be answered: of a call that nobody reads it would have to think
+// that it may have run. It reports whether the end of all that is to be awaited. c.mu
+// is held. spec [O9]
+func (c *conn) letNoneIn() bool {
+	if !c.draining || c.eof {
+		return false
+	}
+	if !c.shut && c.t.CloseRead() == nil {
+		c.shut = true
+		time.AfterFunc(time.Second, c.close) // while notifications wait in line nobody reads
+	}
+	return c.shut
 }
 
 // leaveTime is how long what was notified may take where nothing else is left of a

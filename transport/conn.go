@@ -83,6 +83,15 @@ func (c *Conn) CloseWrite() error {
 	return half.CloseWrite()
 }
 
+// CloseRead lets nothing more in: what the other side writes from now on fails there, what has come can be read still,
+// and then Read returns io.EOF. ErrNoHalfClose where the transport cannot, as over TCP, whose other side is not told.
+func (c *Conn) CloseRead() error {
+	if c.unix == nil {
+		return ErrNoHalfClose
+	}
+	return c.unix.CloseRead()
+}
+
 // SetReadDeadline bounds pending and future reads, which then fail with os.ErrDeadlineExceeded; the zero time lifts
 // it. ErrNoDeadline where the transport has none.
 func (c *Conn) SetReadDeadline(t time.Time) error {
