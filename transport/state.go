@@ -54,14 +54,14 @@ func (e Env) system(name, state string) bool {
 // ClientDir is beside it, for what a client must keep: the servers it knows, and what it says to them.
 func (e Env) ClientDir() (string, error) { return e.stateDir("client") }
 
-// HasServiceDir reports whether there is a ServiceDir already, and makes none.
-func (e Env) HasServiceDir(name string) bool {
+// HasState reports whether something is kept in the ServiceDir of that name, and makes none.
+func (e Env) HasState(name string) bool {
 	base, err := e.stateBase()
 	if err != nil || !validName(name) {
 		return false
 	}
-	_, err = os.Stat(filepath.Join(base, "services", name))
-	return err == nil
+	kept, _ := os.ReadDir(filepath.Join(base, "services", name))
+	return len(kept) > 0
 }
 
 func (e Env) stateDir(parts ...string) (string, error) {

@@ -43,3 +43,26 @@ func TestStateOfSystemService(t *testing.T) {
 		}
 	}
 }
+
+func TestHasState(t *testing.T) {
+	e := Env{StateHome: t.TempDir()}
+	if e.HasState("lounge") || e.HasState("../x") {
+		t.Error("something is kept where nothing was")
+	}
+	if made, err := os.ReadDir(e.StateHome); err != nil || len(made) > 0 {
+		t.Errorf("who asked has made %v, %v", made, err)
+	}
+	dir, err := e.ServiceDir("lounge")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.HasState("lounge") {
+		t.Error("a folder is taken for what is in it")
+	}
+	if _, err := OpenIdentity(dir); err != nil {
+		t.Fatal(err)
+	}
+	if !e.HasState("lounge") {
+		t.Error("keys are not seen")
+	}
+}

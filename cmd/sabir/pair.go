@@ -141,7 +141,7 @@ func ofAnother(service string) error {
 	}
 	if syscall.Access(path, 2) != syscall.EACCES { // 2: to write, which is to connect
 		info, err := os.Stat(path)
-		if err != nil || os.Getuid() == 0 || isOurs(info) || (transport.Env{}).HasServiceDir(service) {
+		if err != nil || os.Getuid() == 0 || isOurs(info) || (transport.Env{}).HasState(service) {
 			return nil
 		}
 	}
