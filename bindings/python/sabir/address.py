@@ -32,6 +32,7 @@ class Address(NamedTuple):
 
 
 _name = re.compile(r"[a-z][a-z0-9_-]*")
+_token = re.compile(r"[0-9][A-Za-z0-9_-]{9}\.[A-Za-z0-9_-]{22}")  # [K7]
 _fingerprint = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -52,11 +53,19 @@ def parse(text: str) -> Address:
             return Address("exec", command=["ssh", host, "sabir", "pipe"] + ([service] if service else []))
     if kind == "tcp":
         url = _split("tcp://" + rest)
+        if url.path or url.query or url.fragment:
+            raise AddressError("address tcp:…: takes a host and a port and nothing else; with a secret it is sabir://HOST:PORT/#t=…")
         if url.hostname and url.port:
             return Address("tcp", host=url.hostname, port=url.port)
     if kind == "sabir":
         return _tls(text)
-    raise AddressError(f"address {text!r}: expected a name, a path, unix:, exec:, ssh:, tcp:HOST:PORT or sabir://")
+    raise AddressError(f"address {_shown(text)!r}: expected a name, a path, unix:, exec:, ssh:, tcp:HOST:PORT or sabir://")
+
+
+def _shown(text: str) -> str:
+    """An address without what may be secret, also where something of it is missing. [K20]"""
+    before, cut, _ = text.partition("#")
+    return _token.sub("…", re.sub("//[^/@]*@", "//…@", before)) + ("#…" if cut else "")
 
 
 def _split(text: str) -> SplitResult:
@@ -65,7 +74,7 @@ def _split(text: str) -> SplitResult:
         url.port  # which is looked at only now
         return url
     except ValueError as e:
-        raise AddressError(f"address {text.partition('#')[0]!r}: {e}") from None
+        raise AddressError(f"address {_shown(text)!r}: {_shown(str(e))}") from None
 
 
 def _tls(text: str) -> Address:
@@ -140,7 +149,7 @@ class Socket:
         if not _name.fullmatch(self._address):
             a = parse(self._address)
             if a.kind != "unix":
-                raise AddressError(f"address {self._address!r}: a service listens on a name or a path; sabir front lets the network in")
+                raise AddressError(f"address {_shown(self._address)!r}: a service listens on a name or a path; sabir front lets the network in")
             return os.path.abspath(a.path)
         directory = os.path.abspath(directories()[0])
         if os.environ.get("SABIR_DIR"):

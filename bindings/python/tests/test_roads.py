@@ -242,6 +242,18 @@ class Blocking(Serving):
         with self.assertRaises(sabir.AddressError):
             sabir.connect("tcp:192.0.2.1:7224").call("a.b")
 
+    def test_secret_in_what_is_no_address(self) -> None:
+        """[K20]"""
+        secret = "4uastaud77.secretsecretsecretsecr"
+        for bad in ("{}", "ws://h/#t={}", "wss://ann:secret@h", "tcp:127.0.0.1:1/#t={}", "sabir:h/#t={}", "sabir://h/#t={}&t=x",
+                    "sabir://h:{}", "h/#t=ann.secret", "sabir://h/?t={}"):
+            with self.assertRaises(sabir.AddressError, msg=bad) as caught:
+                sabir.address.parse(bad.format(secret))
+            self.assertNotIn("secret", str(caught.exception).replace("with a secret", ""))
+        with self.assertRaises(sabir.AddressError) as caught:
+            sabir.address.Socket("wss://h/#t=" + secret)
+        self.assertNotIn("secret", str(caught.exception))
+
     @unittest.skipUnless(hasattr(socket, "TCP_USER_TIMEOUT"), "not on this system")
     def test_silence(self) -> None:
         """The system is told to find a peer that is gone. [O8]"""
