@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/sabir-ipc/sabir"
@@ -39,14 +40,18 @@ func (o *opening) open(opts *sabir.ServeOptions) error {
 			level = string(sabir.AccessWrite)
 		}
 	}
-	rights, err := rightsOf(level, "")
-	if err != nil {
-		return err
+	access := sabir.Access(level)
+	if !slices.Contains([]sabir.Access{sabir.AccessRead, sabir.AccessWrite, sabir.AccessAdmin}, access) {
+		flag := "--group " + o.group
+		if o.users != "" {
+			flag = "--users " + o.users
+		}
+		return &usage{flag + ": expected level read, write or admin", ""}
 	}
 	opts.Level = func(p transport.Peer) sabir.Access {
 		own := sabir.OwnLevel(p)
 		if own == sabir.NoAccess && p.Transport == "unix" && p.Known { // he got in where only they can
-			return sabir.Access(rights.Level)
+			return access
 		}
 		return own
 	}

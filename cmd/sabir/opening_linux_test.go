@@ -86,8 +86,8 @@ func TestOpenToNobody(t *testing.T) {
 	for words, want := range map[string]string{
 		"hub --group audio --users read":                    "--group and --users: one of them",
 		"hub --group :read":                                 "--group :read: expected a group, or GROUP:LEVEL",
-		"hub --group audio:all":                             "--level all: expected read, write or admin",
-		"hub --users everybody":                             "--level everybody: expected read, write or admin",
+		"hub --group audio:all":                             "--group audio:all: expected level read, write or admin",
+		"hub --users everybody":                             "--users everybody: expected level read, write or admin",
 		"hub --group nobody-has-this":                       `group "nobody-has-this": no such group`,
 		"export --users read --to hub " + file + " -- true": "with --to there is no socket here",
 	} {

@@ -15,7 +15,7 @@ import selectors
 import socket
 import sys
 import time
-from typing import Any, Callable, Coroutine, Dict, List, Mapping, Optional, Set, Tuple, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Coroutine, Dict, List, Mapping, Optional, Set, Tuple, TypeVar
 
 log = logging.getLogger("sabir")
 
@@ -236,8 +236,8 @@ class Loop(asyncio.SelectorEventLoop):
         self.ready.wanted = True
         return super().call_at(when, callback, *args, context=context)
 
-    call_soon: Any = _soon  # since no two stubs agree on its type
-    call_at: Any = _at
+    if not TYPE_CHECKING:  # no two stubs agree on what they take
+        call_soon, call_at = _soon, _at
 
     def begin(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         """A task whose first step is taken at once, which Python can by itself since 3.12. Not for use in a task."""
